@@ -1,0 +1,66 @@
+use crate::Address;
+
+/// Which network a packet comes from: 0 is public traffic, anything else the VXLAN network identifier (24 bits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(u32);
+
+impl Tag {
+    /// Traffic that arrived without encapsulation.
+    pub const PUBLIC: Self = Self(0);
+
+    /// The tag of a VXLAN network; bits above the 24 of a VNI are dropped.
+    #[inline(always)]
+    pub const fn vni(vni: u32) -> Self {
+        Self(vni & 0x00ff_ffff)
+    }
+
+    /// The VNI, or 0 for public traffic.
+    #[inline(always)]
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+/// What carries the traffic to a guarded port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// The opening SYN of a TCP connection.
+    TcpSyn,
+    /// UDP, UDP-Lite, SCTP or DCCP, whose first four bytes are the same ports.
+    Datagram,
+}
+
+/// The outer side of a packet that came through VXLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encapsulation {
+    /// Source address of the outer IP header: the VTEP that claims to have sent it.
+    pub vtep: Address,
+    /// VXLAN network identifier, 24 bits.
+    pub vni: u32,
+}
+
+/// What a packet wants to open: from where, to which endpoint, by which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Source address of the (inner) IP header.
+    pub source: Address,
+    /// Destination address of the (inner) IP header.
+    pub destination: Address,
+    /// Destination port, host byte order.
+    pub port: u16,
+    /// TCP SYN or datagram.
+    pub transport: Transport,
+    /// Present when the packet came through VXLAN.
+    pub encapsulation: Option<Encapsulation>,
+}
+
+impl Flow {
+    /// The network this flow claims to come from, before anyone asked whether its VTEP may say so.
+    #[inline(always)]
+    pub const fn claimed_tag(&self) -> Tag {
+        match self.encapsulation {
+            Some(Encapsulation { vni, .. }) => Tag::vni(vni),
+            None => Tag::PUBLIC,
+        }
+    }
+}

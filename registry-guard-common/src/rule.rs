@@ -1,0 +1,83 @@
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::{Address, Family, Reason, Tag};
+
+/// The key of a registry's trie, without the prefix length that BPF puts before it: family (8 bits), tag (24 bits),
+/// address (128 bits), all in network byte order, since the trie compares bits from the first byte on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RuleKey {
+    /// Family and tag.
+    scope: u32,
+    words: [u32; 4],
+}
+
+impl RuleKey {
+    /// Bits of family alone: a prefix this long covers every tag and every address.
+    pub const FAMILY_BITS: u32 = 8;
+    /// Bits before the address: what an address prefix length is added to.
+    pub const SCOPE_BITS: u32 = 32;
+
+    /// The key of `address` as it is seen on the network `tag`.
+    #[inline(always)]
+    pub const fn new(tag: Tag, address: &Address) -> Self {
+        Self { scope: ((address.family() as u32) << 24 | tag.value()).to_be(), words: address.words() }
+    }
+
+    /// The prefix length to look up one address with.
+    #[inline(always)]
+    pub const fn lookup_bits(address: &Address) -> u32 {
+        match address.family() {
+            Family::V4 => Self::SCOPE_BITS + 32,
+            Family::V6 => Self::SCOPE_BITS + 128,
+        }
+    }
+}
+
+/// Whether a source may reach the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It may.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// [`Entry::counter`] of an entry that is nobody's rule.
+pub const NO_COUNTER: u32 = u32::MAX;
+
+/// The value of a registry's trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Entry {
+    /// Index into the array of per-rule hit counters, or [`NO_COUNTER`].
+    counter: u32,
+    /// The number of the [`Reason`] to give.
+    reason: u32,
+}
+
+impl Entry {
+    /// An entry that answers with `reason` and counts its hits at index `counter`.
+    pub const fn new(reason: Reason, counter: u32) -> Self {
+        Self { counter, reason: reason as u32 }
+    }
+
+    /// The reason to give. A number that is no reason denies.
+    #[inline(always)]
+    pub const fn reason(&self) -> Reason {
+        match self.reason {
+            n if n == Reason::IpRule as u32 => Reason::IpRule,
+            n if n == Reason::SubnetRule as u32 => Reason::SubnetRule,
+            n if n == Reason::DefaultAllow as u32 => Reason::DefaultAllow,
+            n if n == Reason::DenyRule as u32 => Reason::DenyRule,
+            n if n == Reason::PublicAccessDisabled as u32 => Reason::PublicAccessDisabled,
+            _ => Reason::NoRule,
+        }
+    }
+
+    /// Index of the hit counter, or [`NO_COUNTER`].
+    #[inline(always)]
+    pub const fn counter(&self) -> u32 {
+        self.counter
+    }
+}

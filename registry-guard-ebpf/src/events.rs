@@ -1,0 +1,39 @@
+//! Denied packets, told to the agent within a budget.
+#![expect(unsafe_code, reason = "map values are written through pointers that the kernel hands out")]
+
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::btf_maps::{Array, RingBuf};
+use aya_ebpf::macros::btf_map;
+use aya_ebpf::programs::XdpContext;
+use registry_guard_common::{EVENT_BYTES, Event, Flow, Judgement};
+
+#[btf_map]
+static EVENTS: RingBuf<Event, { EVENT_BYTES as usize }> = RingBuf::new();
+
+/// Events that may still be written; the agent refills it once a second. With no agent to read them there are none, and
+/// under flood this line of cache is only read.
+#[btf_map]
+static EVENT_BUDGET: Array<i64, 1> = Array::new();
+
+/// Writes the event of a denied packet, if the budget allows.
+#[inline(always)]
+pub(crate) fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) {
+    let Some(budget) = EVENT_BUDGET.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: array elements are aligned to 8 bytes and live as long as the map, so this is one 64-bit load, which no CPU
+    // with a BPF JIT tears; BPF has no plainer atomic load before its version 4.
+    if unsafe { budget.read_volatile() } <= 0 {
+        return;
+    }
+    // SAFETY: aligned and alive as above; every CPU adds atomically.
+    unsafe { atomic_xadd::<i64, i64, { AtomicOrdering::Relaxed }>(budget, -1) };
+    let Ok(ifindex) = u32::try_from(ctx.ingress_ifindex()) else {
+        return;
+    };
+    if let Some(mut slot) = EVENTS.reserve(0) {
+        slot.write(Event::new(flow, judgement, ifindex));
+        slot.submit(0);
+    }
+}

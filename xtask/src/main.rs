@@ -1,0 +1,54 @@
+//! `cargo xtask`: the one entry for building, showing, testing and measuring registry-guard.
+
+mod build_ebpf;
+mod check;
+mod guard_binary;
+mod object_report;
+mod progress;
+mod setup;
+mod test;
+mod test_tally;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what this machine lacks to build, show and test registry-guard
+    Setup(setup::Arguments),
+    /// Build the kernel programs alone and tell what became of them
+    BuildEbpf,
+    /// Check format, lints, documentation and dependencies
+    Check,
+    /// Set the machine up, build everything and run all tests, as root
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: &Verb) -> Result<()> {
+    match verb {
+        Verb::Setup(arguments) => setup::run(arguments),
+        Verb::BuildEbpf => build_ebpf::run(),
+        Verb::Check => check::run(),
+        Verb::Test(arguments) => test::run(arguments),
+    }
+}

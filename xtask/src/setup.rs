@@ -1,0 +1,54 @@
+//! `cargo xtask setup`: brings a machine to where everything builds and runs, and touches nothing that is there already.
+
+mod components;
+mod debian;
+mod deny;
+mod linker;
+mod nightly;
+mod tools;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+pub(crate) use deny::version as deny_version;
+
+/// Makes sure of one thing, and says in which state it is now.
+type Step = fn() -> Result<String>;
+
+/// What to set up.
+#[derive(Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Install cargo-deny too, which `cargo xtask check` runs where it is installed (some minutes to build)
+    #[arg(long)]
+    with_deny: bool,
+}
+
+/// Runs every step, so that one run names all that is missing.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let started = Instant::now();
+    let mut steps: Vec<(&str, Step)> = vec![
+        ("tools", debian::ensure_tools),
+        ("rust", components::ensure),
+        ("nightly", nightly::ensure),
+        ("bpf-linker", linker::ensure),
+    ];
+    if arguments.with_deny {
+        steps.push(("cargo-deny", deny::ensure));
+    }
+    let mut failed = 0;
+    for (name, ensure) in steps {
+        match ensure() {
+            Ok(state) => println!("setup: {name}: {state}"),
+            Err(error) => {
+                println!("setup: {name}: FAILED: {error:#}");
+                failed += 1;
+            }
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} of setup's steps could not be done; each says above what would do it");
+    }
+    println!("setup: ready after {:.1} s", started.elapsed().as_secs_f32());
+    Ok(())
+}
