@@ -1,9 +1,7 @@
 //! The verdict: written once, run by the kernel programs and by host tests.
 
 use crate::endpoint::{Datagrams, Endpoint, Response};
-use crate::{
-    Address, Class, Encapsulation, Entry, Flow, Frame, Headers, NO_COUNTER, Reason, RuleKey, Transport, parse,
-};
+use crate::{Address, Encapsulation, Entry, Flow, Frame, NO_COUNTER, Reason, RuleKey, Transport, parse};
 
 /// The rules, wherever they are kept.
 pub trait Tables {

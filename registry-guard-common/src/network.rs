@@ -1,7 +1,7 @@
 //! From the link layer to the transport header: tags, IPv4 with options, IPv6 with extension headers, fragments.
 
 use crate::frame::{Frame, read};
-use crate::wire::{Ethernet, ExtensionHeader, Ipv4, Ipv4Option, Ipv6, VlanTag};
+use crate::wire::{Ethernet, ExtensionHeader, Ipv4, Ipv4Option, Ipv4OptionLength, Ipv6, VlanTag};
 use crate::{Address, Reason};
 
 /// Linux unrolls any number of VLAN tags with VID 0; more than this many is no network but an attack.
@@ -132,19 +132,17 @@ fn refuse_source_route<F: Frame + ?Sized>(frame: &F, mut offset: usize, end: usi
         if offset >= end {
             break;
         }
-        // The last option may be one byte, with the transport header behind it; where the packet ends, so do the options.
-        let Some(option) = frame.header::<Ipv4Option>(offset) else {
-            if frame.holds(offset + size_of::<Ipv4Option>()) {
-                return Err(Reason::NonLinear);
-            }
-            break;
-        };
+        // With the byte before it, since the verifier follows no read of a single byte up to the end of a packet.
+        let option: Ipv4Option = read(frame, offset - 1, end)?;
         match option.kind {
             OPTION_END => break,
             OPTION_NOP => offset += 1,
             OPTION_LSRR | OPTION_SSRR => return Err(Reason::SourceRoute),
-            _ if option.length < 2 => break,
-            _ => offset += usize::from(option.length),
+            _ => match read::<Ipv4OptionLength, F>(frame, offset, end) {
+                Ok(option) if option.length >= 2 => offset += usize::from(option.length),
+                Err(Reason::NonLinear) => return Err(Reason::NonLinear),
+                _ => break,
+            },
         }
         offset = frame.anywhere(offset);
     }
@@ -201,20 +199,26 @@ fn extension<F: Frame + ?Sized>(frame: &F, packet: &mut Packet) -> Result<(), Re
     let header: ExtensionHeader =
         read(frame, packet.offset, packet.end).map_err(|reason| hidden(reason, packet.part))?;
     let length = match packet.protocol {
-        FRAGMENT => {
-            packet.part = match (header.fragment_offset(), header.more_fragments()) {
-                (0, false) => packet.part,
-                (0, true) => Part::First,
-                (units, _) => Part::Later(units),
-            };
-            size_of::<ExtensionHeader>()
-        }
+        FRAGMENT => size_of::<ExtensionHeader>(),
         AUTHENTICATION => (usize::from(header.length) + 2) * 4,
-        ROUTING if header.has_segments_left() => return Err(Reason::SourceRoute),
         _ => (usize::from(header.length) + 1) * 8,
     };
+    let behind = packet.offset + length;
+    if behind > packet.end || !frame.holds(behind) {
+        return Err(hidden(Reason::Truncated, packet.part));
+    }
+    if packet.protocol == ROUTING && header.has_segments_left() {
+        return Err(Reason::SourceRoute);
+    }
+    if packet.protocol == FRAGMENT {
+        packet.part = match (header.fragment_offset(), header.more_fragments()) {
+            (0, false) => packet.part,
+            (0, true) => Part::First,
+            (units, _) => Part::Later(units),
+        };
+    }
     packet.protocol = header.next_header;
-    packet.offset = frame.anywhere(packet.offset + length);
+    packet.offset = frame.anywhere(behind);
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, vxlan_port: u16) -> Result<(Flow, Hea
         return Err(Reason::FragmentedVxlan);
     }
     let end = outer.offset + length;
-    if length < size_of::<Ports>() || end > outer.end {
+    if length < size_of::<Ports>() || end > outer.end || !frame.holds(end) {
         return Err(Reason::BadUdpHeader);
     }
     let vxlan_offset = outer.offset + size_of::<Ports>();

@@ -24,6 +24,15 @@ impl RuleKey {
         Self { scope: ((address.family() as u32) << 24 | tag.value()).to_be(), words: address.words() }
     }
 
+    /// Whether the first `bits` bits are those of `prefix`, as a trie compares them.
+    pub fn starts_with(&self, prefix: &Self, bits: u32) -> bool {
+        let whole = (bits / 8) as usize;
+        let (this, prefix) = (self.as_bytes(), prefix.as_bytes());
+        let rest = 0xff_u8.checked_shl(8 - bits % 8).unwrap_or(0);
+        this[..whole] == prefix[..whole]
+            && this.get(whole).copied().unwrap_or(0) & rest == prefix.get(whole).copied().unwrap_or(0) & rest
+    }
+
     /// The prefix length to look up one address with.
     #[inline(always)]
     pub const fn lookup_bits(address: &Address) -> u32 {

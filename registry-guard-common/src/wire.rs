@@ -78,11 +78,19 @@ impl Ipv4 {
     }
 }
 
-/// Type and length of an IPv4 option (RFC 791 section 3.1).
+/// The type of an IPv4 option (RFC 791 section 3.1), and the byte before it.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(crate) struct Ipv4Option {
+    _before: u8,
     pub(crate) kind: u8,
+}
+
+/// An IPv4 option that has a length.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Ipv4OptionLength {
+    _kind: u8,
     pub(crate) length: u8,
 }
 

@@ -10,10 +10,30 @@ use crate::workspace;
 /// The variable that tells tests and demo where the binary is.
 pub(crate) const VARIABLE: &str = "REGISTRY_GUARD_BIN";
 
+/// How to build it.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// Soon built.
+    Dev,
+    /// As it is shipped, so that figures are fair.
+    Release,
+}
+
+impl Profile {
+    /// What to tell Cargo.
+    pub(crate) fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Dev => None,
+            Self::Release => Some("--release"),
+        }
+    }
+}
+
 /// Builds `registry-guard`, the kernel programs inside it included, and returns its path.
-pub(crate) fn build() -> Result<PathBuf> {
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let mut child = workspace::cargo()
         .args(["build", "--package", "registry-guard", "--message-format=json-render-diagnostics"])
+        .args(profile.flag())
         .stdout(Stdio::piped())
         .spawn()
         .context("starting cargo build")?;

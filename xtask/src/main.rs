@@ -2,6 +2,7 @@
 
 mod build_ebpf;
 mod check;
+mod demo;
 mod guard_binary;
 mod object_report;
 mod progress;
@@ -30,6 +31,8 @@ enum Verb {
     BuildEbpf,
     /// Check format, lints, documentation and dependencies
     Check,
+    /// Set the machine up, build everything and show a guarded registry at work, as root
+    Demo,
     /// Set the machine up, build everything and run all tests, as root
     Test(test::Arguments),
 }
@@ -49,6 +52,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::run(arguments),
         Verb::BuildEbpf => build_ebpf::run(),
         Verb::Check => check::run(),
+        Verb::Demo => demo::run(),
         Verb::Test(arguments) => test::run(arguments),
     }
 }

@@ -9,7 +9,12 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::Uid;
 
-use crate::{guard_binary, setup, test_tally::TestTally, workspace};
+use crate::{
+    guard_binary::{self, Profile},
+    setup,
+    test_tally::TestTally,
+    workspace,
+};
 
 /// What to test.
 #[derive(clap::Args)]
@@ -27,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
          sudo --preserve-env=PATH,HOME cargo xtask test"
     );
     setup::run(&setup::Arguments::default())?;
-    let binary = guard_binary::build()?;
+    let binary = guard_binary::build(Profile::Dev)?;
 
     let started = Instant::now();
     let mut child = workspace::cargo()

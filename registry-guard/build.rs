@@ -1,0 +1,7 @@
+//! Builds the kernel programs, whose object the binary embeds.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ebpf_build::build()
+}

@@ -1,0 +1,140 @@
+//! The order in which the agent starts, and what it does until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+use super::interfaces::{Interfaces, preflight};
+use super::{Agent, Inner, denied_log, host};
+use crate::api;
+use crate::compile::compile;
+use crate::config::Config;
+use crate::kernel::{Kernel, RuleTrie, pinned_links};
+use crate::netlink::Links;
+use crate::policy::Policy;
+use crate::store::{SqliteStore, Store};
+
+/// A link can lose its interface, or an interface its program, without a message.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Where the agent finds and keeps its things.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The folder of the policy store.
+    pub state: PathBuf,
+    /// The folder of pinned maps and links.
+    pub pins: PathBuf,
+    /// The control socket.
+    pub socket: PathBuf,
+}
+
+/// Runs the agent until SIGTERM or SIGINT. What it enforces stays enforced after that.
+///
+/// # Errors
+///
+/// If it cannot start; then nothing that was enforced before has changed.
+pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+    log_to_standard_error();
+    let config = Config::load(&options.config)?;
+    let limits = config.policy_limits();
+    let links = Links::subscribe()?;
+    let present = links.lister().list().await?;
+    preflight(&config, &present, &pinned_links(&options.pins))?;
+    let mut kernel = Kernel::load(&options.pins, limits.rules)?;
+    let mut store = SqliteStore::open(&options.state)?;
+    let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
+    let policy = store.load(&names)?;
+    let listener = api::bind(&options.socket)?;
+
+    enforce(&config, &policy, &mut kernel, limits.rules)?;
+    let events = kernel.take_events();
+    let agent = Agent(Arc::new(Inner {
+        config,
+        limits,
+        store: Mutex::new(Box::new(store)),
+        policy: RwLock::new(policy),
+        kernel: Mutex::new(kernel),
+        interfaces: Mutex::new(Interfaces::default()),
+        lister: links.lister(),
+        runtime: Handle::current(),
+        detached: AtomicBool::new(false),
+    }));
+    agent.follow_interfaces(&present);
+    refuse_to_run_open(&agent).await?;
+    if let Some((ring, budget)) = events {
+        let log = denied_log::follow(agent.clone(), ring, budget);
+        tokio::spawn(async move {
+            if let Err(problem) = log.await {
+                error!(%problem, "denied packets are no longer logged; verdicts do not depend on it");
+            }
+        });
+    }
+    tokio::spawn(follow_interfaces(agent.clone(), links));
+    info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
+    api::serve(listener, agent, stop_signal()?).await.context("serving the control socket")?;
+    info!("stopped; what was enforced stays enforced");
+    Ok(())
+}
+
+/// Puts the whole policy in force. Tables come before endpoints: an endpoint without a table denies everyone.
+fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32) -> anyhow::Result<()> {
+    for registry in policy.registries.values() {
+        let table = compile(registry, policy);
+        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
+    }
+    kernel.set_host(&host::host_tables(config, policy))?;
+    Ok(())
+}
+
+/// At the start, an interface that must be there and cannot be guarded is a reason to stop.
+async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
+    let asking = agent.clone();
+    let status = tokio::task::spawn_blocking(move || asking.status()).await??;
+    anyhow::ensure!(status.problems.is_empty(), "cannot guard every interface: {}", status.problems.join("; "));
+    Ok(())
+}
+
+async fn follow_interfaces(agent: Agent, mut links: Links) {
+    let lister = links.lister();
+    let mut again = interval(LOOK_AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut messages = true;
+    loop {
+        tokio::select! {
+            _ = again.tick() => {}
+            more = links.changed(), if messages => {
+                messages = more;
+            }
+        }
+        match lister.list().await {
+            Ok(present) => agent.follow_interfaces(&present),
+            Err(problem) => error!(%problem, "cannot see interfaces"),
+        }
+    }
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn log_to_standard_error() {
+    let filter = EnvFilter::try_from_env("REGISTRY_GUARD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

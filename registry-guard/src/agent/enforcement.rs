@@ -1,0 +1,84 @@
+//! Carries out a plan, and takes it back when the change could not be stored.
+
+use registry_guard_common::NO_COUNTER;
+
+use crate::compile::compile;
+use crate::kernel::{Kernel, KernelError, Row, RuleTrie};
+use crate::plan::Plan;
+use crate::policy::Policy;
+
+/// A plan with all that can fail or takes long already done, apart from the kernel's tables in force.
+pub(super) enum Enforcement {
+    Nothing,
+    Insert { slot: u32, row: Row, before: Option<Row> },
+    Remove { slot: u32, row: Row },
+    Swap(Vec<Swap>),
+}
+
+/// A table that is to be, or was, in force.
+pub(super) struct Swap {
+    slot: u32,
+    trie: Option<RuleTrie>,
+}
+
+/// Counters that new rules start with at zero.
+pub(super) type FreshCounters = Vec<u32>;
+
+impl Enforcement {
+    /// Builds what `plan` puts in force. `after` is the policy as it will be, and is only asked when tables are built.
+    pub(super) fn prepare(
+        plan: Plan,
+        before: &Policy,
+        after: Option<&Policy>,
+        capacity: u32,
+    ) -> Result<(Self, FreshCounters), KernelError> {
+        let is_fresh = |row: &Row| {
+            let counter = row.entry().counter();
+            (counter != NO_COUNTER && !before.counters.contains(counter)).then_some(counter)
+        };
+        Ok(match (plan, after) {
+            (Plan::Insert { slot, row, before }, _) => {
+                (Self::Insert { slot, row, before }, is_fresh(&row).into_iter().collect())
+            }
+            (Plan::Remove { slot, row }, _) => (Self::Remove { slot, row }, Vec::new()),
+            (Plan::Swap(registries), Some(after)) => {
+                let (mut swaps, mut fresh) = (Vec::new(), Vec::new());
+                for registry in registries.iter().filter_map(|name| after.registries.get(name)) {
+                    let table = compile(registry, after);
+                    fresh.extend(table.iter().filter_map(is_fresh));
+                    swaps.push(Swap { slot: registry.slot, trie: Some(RuleTrie::build(&table, capacity)?) });
+                }
+                (Self::Swap(swaps), fresh)
+            }
+            (Plan::Nothing | Plan::Swap(_), _) => (Self::Nothing, Vec::new()),
+        })
+    }
+
+    /// Puts it in force. What it replaces is kept for [`Enforcement::undo`].
+    pub(super) fn enforce(&mut self, kernel: &mut Kernel) -> Result<(), KernelError> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Insert { slot, row, .. } => kernel.insert(*slot, row),
+            Self::Remove { slot, row } => kernel.remove(*slot, row),
+            Self::Swap(swaps) => swaps.iter_mut().try_for_each(|swap| exchange(swap, kernel)),
+        }
+    }
+
+    /// Puts back what was in force before [`Enforcement::enforce`] succeeded.
+    pub(super) fn undo(&mut self, kernel: &mut Kernel) -> Result<(), KernelError> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Insert { slot, before: Some(before), .. } => kernel.insert(*slot, before),
+            Self::Insert { slot, row, before: None } => kernel.remove(*slot, row),
+            Self::Remove { slot, row } => kernel.insert(*slot, row),
+            Self::Swap(swaps) => swaps.iter_mut().try_for_each(|swap| exchange(swap, kernel)),
+        }
+    }
+}
+
+fn exchange(swap: &mut Swap, kernel: &mut Kernel) -> Result<(), KernelError> {
+    if let Some(trie) = swap.trie.take() {
+        swap.trie = kernel.swap(swap.slot, trie)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The program on the named interfaces, whenever they are there.
+
+use std::collections::BTreeMap;
+
+use tracing::{error, info, warn};
+
+use super::report::InterfaceStatus;
+use crate::config::Config;
+use crate::kernel::{Attachment, Kernel};
+use crate::netlink::{Link, RunningMode};
+
+/// What became of the last attempt on each interface.
+#[derive(Debug, Default)]
+pub(super) struct Interfaces {
+    notes: BTreeMap<u32, String>,
+}
+
+/// The names in config.toml, and whether each may be absent.
+fn named(config: &Config) -> impl Iterator<Item = (&str, bool)> {
+    let fixed = config.interfaces.iter().map(|name| (name.as_str(), false));
+    fixed.chain(config.hotplug_interfaces.iter().map(|name| (name.as_str(), true)))
+}
+
+/// Refuses to start where an interface is missing or belongs to another program, before anything has changed. `ours` are
+/// the interfaces that have a pinned link.
+pub(super) fn preflight(config: &Config, links: &[Link], ours: &[u32]) -> anyhow::Result<()> {
+    for (name, hotplug) in named(config) {
+        let Some(link) = find(links, name) else {
+            anyhow::ensure!(
+                hotplug,
+                "interfaces: {name:?} does not exist; there are {}. One that comes later belongs into hotplug-interfaces",
+                names(links)
+            );
+            continue;
+        };
+        if let Some(xdp) = link.xdp
+            && !ours.contains(&link.index)
+        {
+            anyhow::bail!(
+                "interfaces: {name:?} is in use by another XDP program (id {}); take that away first, for example with \
+                 `ip link set dev {name} xdp off`",
+                xdp.program
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Interfaces {
+    /// Puts the program on every named interface that lacks it, and reports what it could not do.
+    pub(super) fn follow(&mut self, config: &Config, kernel: &mut Kernel, program: u32, links: &[Link]) {
+        let present: Vec<u32> = links.iter().map(|link| link.index).collect();
+        self.notes.retain(|index, _| present.contains(index));
+        if let Err(problem) = kernel.forget_interfaces(&present) {
+            error!(%problem, "cannot tidy up links of interfaces that are gone");
+        }
+        for (name, _) in named(config) {
+            let Some(link) = find(links, name) else { continue };
+            if link.xdp.is_some_and(|xdp| xdp.program == program) {
+                continue;
+            }
+            match kernel.attach(link.index, config.xdp_mode) {
+                Ok(attachment) => self.attached(link, &attachment),
+                Err(problem) => {
+                    error!(interface = name, %problem, "NOT ENFORCING on this interface");
+                    self.notes.insert(link.index, problem.to_string());
+                }
+            }
+        }
+    }
+
+    fn attached(&mut self, link: &Link, attachment: &Attachment) {
+        self.notes.remove(&link.index);
+        let interface = &link.name;
+        match attachment {
+            Attachment::Replaced => info!(interface, "program replaced, without a gap"),
+            Attachment::Native => info!(interface, mode = "native", "program attached"),
+            Attachment::Generic { refusal: None } => info!(interface, mode = "generic", "program attached"),
+            Attachment::Generic { refusal: Some(refusal) } => {
+                warn!(
+                    interface,
+                    mode = "generic",
+                    refusal,
+                    "program attached in the SLOW generic mode, since the driver refused native mode"
+                );
+                self.notes.insert(link.index, format!("native mode was refused: {refusal}"));
+            }
+        }
+    }
+
+    /// How each named interface stands.
+    pub(super) fn status(&self, config: &Config, program: u32, links: &[Link]) -> Vec<InterfaceStatus> {
+        named(config)
+            .map(|(name, hotplug)| {
+                let link = find(links, name);
+                let ours = link.and_then(|link| link.xdp).filter(|xdp| xdp.program == program);
+                let note = match link {
+                    None => Some("the interface does not exist".to_owned()),
+                    Some(link) => self.notes.get(&link.index).cloned(),
+                };
+                InterfaceStatus {
+                    name: name.to_owned(),
+                    ifindex: link.map(|link| link.index),
+                    hotplug,
+                    mode: ours.map(|xdp| xdp.mode),
+                    enforcing: ours.is_some(),
+                    note: note.or_else(|| match ours {
+                        Some(xdp) if xdp.mode == RunningMode::Generic => Some("generic mode is slower".to_owned()),
+                        Some(_) => None,
+                        None => Some("the program is not attached".to_owned()),
+                    }),
+                }
+            })
+            .collect()
+    }
+}
+
+/// The named interfaces on which `program` stands.
+pub(super) fn enforced_on(config: &Config, program: u32, links: &[Link]) -> Vec<String> {
+    let stands = |name: &str| find(links, name).and_then(|link| link.xdp).is_some_and(|xdp| xdp.program == program);
+    named(config).filter(|(name, _)| stands(name)).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn find<'a>(links: &'a [Link], name: &str) -> Option<&'a Link> {
+    links.iter().find(|link| link.name == name)
+}
+
+fn names(links: &[Link]) -> String {
+    links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ")
+}

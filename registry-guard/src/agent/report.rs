@@ -1,0 +1,134 @@
+//! What `check` and `status` answer.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::netlink::RunningMode;
+use crate::policy::{Action, PublicNetworkAccess};
+
+/// What the loaded program would do with a connection from one source.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckReport {
+    /// The registry asked about.
+    pub registry: String,
+    /// The source asked about.
+    pub source: IpAddr,
+    /// The VXLAN network it would come from; absent for public traffic.
+    pub vni: Option<u32>,
+    /// What the program said.
+    pub verdict: CheckVerdict,
+    /// Why, by the name that counters and events use.
+    pub reason: &'static str,
+    /// The rule that decided, if one did.
+    pub rule: Option<String>,
+    /// The answer as a sentence.
+    pub message: String,
+    /// The interfaces on which this program stands; on others nothing is enforced.
+    pub enforced_on: Vec<String>,
+    /// The revision of the policy at this moment.
+    pub revision: u64,
+}
+
+/// The answer to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum CheckVerdict {
+    /// The source may reach the registry.
+    Allow,
+    /// It may not.
+    Deny,
+    /// The registry has no endpoint in the source's address family, so there is nothing to reach.
+    NotGuarded,
+}
+
+/// Whether registry-guard does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// On every named interface.
+    Enforcing,
+    /// On some, or not as well as asked for.
+    Degraded,
+    /// Nowhere.
+    Open,
+}
+
+/// What `status` prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Whether registry-guard does its work.
+    pub state: State,
+    /// Why it is not ENFORCING.
+    pub problems: Vec<String>,
+    /// The revision of the policy, which the kernel enforces.
+    pub revision: u64,
+    /// The version of this agent.
+    pub version: &'static str,
+    /// The program in the kernel.
+    pub program: ProgramStatus,
+    /// The named interfaces.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The registries.
+    pub registries: Vec<RegistryStatus>,
+    /// Packets that concern no registry, by reason.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+/// The program in the kernel.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// The kernel's identifier, as `bpftool prog` prints it.
+    pub id: u32,
+    /// Version of the layout of its maps.
+    pub layout: u32,
+    /// UDP port it takes for VXLAN.
+    pub vxlan_port: u16,
+    /// Outer sources whose VXLAN packets carry an identity.
+    pub trusted_vteps: Vec<String>,
+}
+
+/// One named interface.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterfaceStatus {
+    /// Its name in config.toml.
+    pub name: String,
+    /// Its index, if it is there.
+    pub ifindex: Option<u32>,
+    /// Whether it may be absent.
+    pub hotplug: bool,
+    /// Where the program runs, if it does.
+    pub mode: Option<RunningMode>,
+    /// Whether sources are judged here.
+    pub enforcing: bool,
+    /// What is wrong or worth knowing.
+    pub note: Option<String>,
+}
+
+/// One registry.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryStatus {
+    /// Its name.
+    pub name: String,
+    /// Its guarded endpoints, data endpoints included.
+    pub endpoints: Vec<String>,
+    /// How a denied connection is answered.
+    pub deny_response: &'static str,
+    /// What happens to sources that no rule names.
+    pub default_action: Action,
+    /// Whether the rules are asked at all.
+    pub public_network_access: PublicNetworkAccess,
+    /// Number of IP rules.
+    pub ip_rules: usize,
+    /// Number of virtual network rules.
+    pub virtual_network_rules: usize,
+    /// Connection attempts by reason.
+    pub counters: BTreeMap<&'static str, u64>,
+}

@@ -1,0 +1,65 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::agent::{Agent, AgentError, Changed};
+use crate::config::Config;
+use crate::policy::{Change, Policy};
+
+/// What the API asks of the agent. Everything but `policy` and `config` blocks.
+pub(super) trait Backend: Send + Sync {
+    /// The policy in force; later changes do not show in it.
+    fn policy(&self) -> Policy;
+
+    fn config(&self) -> &Config;
+
+    /// Returns after the kernel enforces the change.
+    fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError>;
+
+    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError>;
+
+    fn status(&self) -> Result<Value, AgentError>;
+
+    fn rule_hits(&self, counter: u32) -> u64;
+
+    /// The interfaces that are no longer guarded.
+    fn detach(&self) -> Result<Vec<String>, AgentError>;
+}
+
+/// The backend as handlers hold it.
+pub(super) type Shared = Arc<dyn Backend>;
+
+impl Backend for Agent {
+    fn policy(&self) -> Policy {
+        self.read(Policy::clone)
+    }
+
+    fn config(&self) -> &Config {
+        Self::config(self)
+    }
+
+    fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
+        Self::change(self, if_match, change)
+    }
+
+    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError> {
+        Self::check(self, registry, source, vni).and_then(|report| to_value(&report))
+    }
+
+    fn status(&self) -> Result<Value, AgentError> {
+        Self::status(self).and_then(|status| to_value(&status))
+    }
+
+    fn rule_hits(&self, counter: u32) -> u64 {
+        Self::rule_hits(self, counter)
+    }
+
+    fn detach(&self) -> Result<Vec<String>, AgentError> {
+        Self::detach(self)
+    }
+}
+
+fn to_value(report: &impl serde::Serialize) -> Result<Value, AgentError> {
+    serde_json::to_value(report).map_err(|error| AgentError::Kernel(format!("the report cannot be written: {error}")))
+}

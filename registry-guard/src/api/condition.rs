@@ -1,0 +1,54 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+
+use super::backend::Backend;
+use super::refusal::Refusal;
+use crate::agent::Changed;
+use crate::policy::Change;
+
+/// The revision that a change needs, from the header `If-Match`.
+pub(super) struct Condition(Option<String>);
+
+impl Condition {
+    /// Makes the change if the condition holds.
+    pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
+        Ok(agent.change(self.0.as_deref(), change)?)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Condition {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        text(parts, &header::IF_MATCH).map(Self)
+    }
+}
+
+/// Whether a resource must be new, from the header `If-None-Match: *`.
+pub(super) struct OnlyIfAbsent(pub(super) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for OnlyIfAbsent {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        match text(parts, &header::IF_NONE_MATCH)?.as_deref() {
+            None => Ok(Self(false)),
+            Some("*") => Ok(Self(true)),
+            Some(other) => Err(refuse(&header::IF_NONE_MATCH, other, "*")),
+        }
+    }
+}
+
+fn text(parts: &Parts, name: &HeaderName) -> Result<Option<String>, Refusal> {
+    let Some(value) = parts.headers.get(name) else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(_) => Err(refuse(name, &String::from_utf8_lossy(value.as_bytes()), "a revision in quotes, or *")),
+    }
+}
+
+fn refuse(name: &HeaderName, value: &str, accepted: &str) -> Refusal {
+    let message = format!("header {name}: `{value}` is not known; accepted: {accepted}");
+    Refusal::new(StatusCode::BAD_REQUEST, "InvalidHeaderValue", message)
+}

@@ -1,0 +1,26 @@
+//! The management API: HTTP over a Unix socket, in the shape of Azure Resource Manager. Whoever may write to the socket may do
+//! everything; nobody else gets an answer.
+
+mod answer;
+mod backend;
+mod body;
+mod check;
+mod condition;
+mod ip_rule;
+mod network;
+mod path;
+mod refusal;
+mod registry;
+mod routes;
+mod segment;
+mod serve;
+mod service;
+mod socket;
+mod subnet;
+mod subnet_rule;
+#[cfg(test)]
+mod tests;
+
+pub use routes::router;
+pub use serve::serve;
+pub use socket::{ControlSocket, SocketError, bind};

@@ -1,0 +1,51 @@
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::agent::AgentError;
+use crate::policy::PolicyError;
+
+/// An answer that is an error, in the form that clients of Azure Resource Manager read.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({"error": {"code": self.code, "message": self.message}}).to_string();
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        (self.status, [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::new(status, error.code(), error.to_string())
+    }
+}
+
+impl From<AgentError> for Refusal {
+    fn from(error: AgentError) -> Self {
+        let message = error.to_string();
+        match error {
+            AgentError::Policy(error) => error.into(),
+            AgentError::PreconditionFailed { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "ConditionNotMet", message)
+            }
+            AgentError::Detached => Self::new(StatusCode::CONFLICT, "Detached", message),
+            AgentError::Store(_) | AgentError::Kernel(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Registries.
+
+mod request;
+mod view;
+
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::answer::{Answer, Listed, blocking, ok, ok_at};
+use super::backend::{Backend, Shared};
+use super::body::Body;
+use super::condition::Condition;
+use super::segment::Segments;
+use crate::policy::{Change, Policy, Registry};
+use request::RegistryBody;
+use view::RegistryView;
+
+/// `GET …/registries`
+pub(super) async fn list(State(agent): State<Shared>) -> Answer {
+    blocking(move || {
+        let policy = agent.policy();
+        let views = || policy.registries.values().map(|registry| view(&*agent, &policy, registry));
+        ok(&Listed(views))
+    })
+    .await
+}
+
+/// `GET …/registries/{registry}`
+pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
+    blocking(move || whole(&*agent, &name)).await
+}
+
+/// The answer to a change for those who do not want a long list back.
+#[derive(Serialize)]
+struct Minimal<'a> {
+    name: &'a str,
+    revision: u64,
+    changed: bool,
+}
+
+/// `PATCH …/registries/{registry}`
+pub(super) async fn patch(
+    State(agent): State<Shared>,
+    Segments(name): Segments<String>,
+    uri: Uri,
+    condition: Condition,
+    body: Body,
+) -> Answer {
+    blocking(move || {
+        let patch = body.read_or_default::<RegistryBody>()?.into_patch()?;
+        drop(body);
+        let changed = condition.change(&*agent, &Change::PatchRegistry { registry: name.clone(), patch })?;
+        if asks_for_minimal(&uri) {
+            let spelled = agent.config().registry(&name).map_or(name.as_str(), |registry| &registry.name);
+            let minimal = Minimal { name: spelled, revision: changed.revision, changed: changed.changed };
+            return ok_at(changed.revision, &minimal);
+        }
+        whole(&*agent, &name)
+    })
+    .await
+}
+
+/// `?return=minimal`: the caller does not want a long list back.
+fn asks_for_minimal(uri: &Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair.eq_ignore_ascii_case("return=minimal")))
+}
+
+fn whole(agent: &dyn Backend, name: &str) -> Answer {
+    let policy = agent.policy();
+    let registry = policy.find_registry(name)?;
+    ok_at(policy.revision, &view(agent, &policy, registry))
+}
+
+fn view<'a>(agent: &'a dyn Backend, policy: &Policy, registry: &'a Registry) -> RegistryView<'a> {
+    RegistryView::new(registry, agent.config().registry(&registry.name), policy.revision)
+}

@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::stand_in::StandIn;
+use crate::api::routes::routes;
+use crate::api::serve::serve_router;
+use crate::api::socket::bind;
+
+/// The API on a socket, with a stand-in behind it.
+pub(super) struct Served {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) ended: JoinHandle<std::io::Result<()>>,
+}
+
+/// What came back.
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+    pub(super) length: usize,
+}
+
+impl Served {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = bind(&folder.path().join("control.sock")).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let router = routes(Arc::new(StandIn::new()));
+        let ended = tokio::spawn(serve_router(socket, router, async {
+            let _ = stopped.await;
+        }));
+        Self { folder, stop: Some(stop), ended }
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("control.sock")
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answered {
+        self.ask("GET", path, &[], Vec::new()).await
+    }
+
+    pub(super) async fn send(&self, method: &str, path: &str, body: &Value) -> Answered {
+        self.ask(method, path, &[], body.to_string().into_bytes()).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Answered {
+        self.ask("DELETE", path, &[], Vec::new()).await
+    }
+
+    pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answered {
+        let stream = UnixStream::connect(self.socket()).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = sender.send_request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        connection.abort();
+        assert_eq!(parts.headers["content-type"], "application/json; charset=utf-8", "{method} {path}");
+        Answered {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap(),
+            length: bytes.len(),
+        }
+    }
+}

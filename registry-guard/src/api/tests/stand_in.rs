@@ -1,0 +1,82 @@
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::agent::{AgentError, Changed};
+use crate::api::backend::Backend;
+use crate::config::Config;
+use crate::policy::{Change, Policy, Registry, Settings};
+
+/// Changes the policy as the agent does, with no store and no kernel behind it.
+pub(super) struct StandIn {
+    config: Config,
+    policy: Mutex<Policy>,
+}
+
+const CONFIG: &str = r#"
+interfaces = ["eth0"]
+[[registry]]
+name = "Contoso"
+login-server = "contoso.example.com"
+listen = ["203.0.113.10:443"]
+data-endpoints = [{ name = "contoso.local.data.example.com", region = "local", listen = ["203.0.113.10:5443"] }]
+[[registry]]
+name = "fabrikam"
+login-server = "fabrikam.example.com"
+listen = ["203.0.113.11:443"]
+"#;
+
+impl StandIn {
+    pub(super) fn new() -> Self {
+        let config = Config::parse(Path::new("config.toml"), CONFIG).unwrap();
+        let registries = config.registries.iter().zip(0..).map(|(host, slot)| {
+            let registry = Registry::new(&*host.name, slot, "2026-01-02T03:04:05Z", Settings::FRESH);
+            (host.name.to_ascii_lowercase(), registry)
+        });
+        let policy = Policy::new(7, registries.collect(), [].into(), []);
+        Self { config, policy: Mutex::new(policy) }
+    }
+}
+
+impl Backend for StandIn {
+    fn policy(&self) -> Policy {
+        self.policy.lock().unwrap().clone()
+    }
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
+        let mut policy = self.policy.lock().unwrap();
+        let have = policy.revision;
+        if let Some(asked) = if_match
+            && asked != "*"
+            && asked != format!("\"{have}\"")
+        {
+            return Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() });
+        }
+        let edits = policy.validate(change, &self.config.policy_limits())?;
+        policy.apply(&edits);
+        policy.revision += u64::from(!edits.is_empty());
+        Ok(Changed { revision: policy.revision, changed: !edits.is_empty() })
+    }
+
+    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError> {
+        Ok(json!({"registry": registry, "source": source, "vni": vni}))
+    }
+
+    fn status(&self) -> Result<Value, AgentError> {
+        Err(AgentError::Kernel("the kernel does not answer".to_owned()))
+    }
+
+    fn rule_hits(&self, counter: u32) -> u64 {
+        100 + u64::from(counter)
+    }
+
+    fn detach(&self) -> Result<Vec<String>, AgentError> {
+        Ok(vec!["eth0".to_owned()])
+    }
+}

@@ -1,0 +1,55 @@
+//! `run`, `status`, `detach`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::OutputArguments;
+use super::paths;
+
+/// `run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Stops on SIGTERM or SIGINT; the kernel keeps enforcing, and starting again opens no gap. Needs root \
+(CAP_BPF, CAP_NET_ADMIN, and CAP_SYS_ADMIN to mount the bpffs at --pins).
+
+Example:
+  registry-guard run --config /etc/registry-guard/config.toml")]
+pub(crate) struct RunArguments {
+    /// The host's facts: interfaces, VXLAN, registries
+    #[arg(long, value_name = "FILE", env = "REGISTRY_GUARD_CONFIG", default_value = paths::CONFIG)]
+    pub(crate) config: PathBuf,
+    /// The folder of the policy store
+    #[arg(long, value_name = "FOLDER", env = "REGISTRY_GUARD_STATE", default_value = paths::STATE)]
+    pub(crate) state: PathBuf,
+    /// The bpffs of this agent, mounted if need be
+    #[arg(long, value_name = "FOLDER", env = "REGISTRY_GUARD_PINS", default_value = paths::PINS)]
+    pub(crate) pins: PathBuf,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  registry-guard status --output table
+  registry-guard status --query revision")]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// `detach`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Afterwards every source reaches the guarded registries. Works without an agent: then the pinned links are removed here.
+`registry-guard run` protects again.
+
+Example:
+  registry-guard detach")]
+pub(crate) struct DetachArguments {
+    /// The bpffs whose links are removed when no agent answers on the socket
+    #[arg(long, value_name = "FOLDER", env = "REGISTRY_GUARD_PINS", default_value = paths::PINS)]
+    pub(crate) pins: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}

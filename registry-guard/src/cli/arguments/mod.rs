@@ -1,0 +1,84 @@
+//! What can be typed: one file per group of commands.
+
+mod agent;
+mod check;
+mod network_rule;
+mod output;
+mod paths;
+mod registry;
+mod revision;
+mod subnet;
+mod virtual_network;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use agent::RunArguments;
+pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
+pub(crate) use output::{Format, OutputArguments};
+pub(crate) use registry::Settings;
+pub(crate) use revision::Revision;
+pub(crate) use subnet::{SubnetCommand, SubnetSettings};
+pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
+
+use agent::{DetachArguments, StatusArguments};
+use check::CheckArguments;
+use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
+
+/// Lets only the networks its owner names reach a container registry, decided in the kernel.
+///
+/// `registry-guard run` is the daemon; every other command asks it through its socket. Verbs, flags, output and exit
+/// codes are those of `az acr`.
+#[derive(Debug, Parser)]
+#[command(name = "registry-guard", version, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The agent's Unix socket
+    #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  refused, or the agent cannot be reached; the reason is on standard error
+  2  the arguments cannot mean anything
+  3  not found
+
+Examples:
+  registry-guard list --output table
+  registry-guard network-rule add --name contoso --ip-address 203.0.113.0/24
+  registry-guard check --name contoso --source 203.0.113.9";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon in the foreground
+    Run(RunArguments),
+    /// Show one registry: its settings and its network rules
+    Show(ShowArguments),
+    /// List the registries that this host guards
+    List(ListArguments),
+    /// Change a registry's settings; what is not named stays as it is
+    Update(UpdateArguments),
+    /// Show the host names that a client needs to reach
+    ShowEndpoints(ShowEndpointsArguments),
+    /// Add, list and remove the networks that may reach a registry
+    #[command(subcommand)]
+    NetworkRule(NetworkRuleCommand),
+    /// Describe virtual networks (VXLAN) and their subnets
+    #[command(subcommand)]
+    Network(NetworkCommand),
+    /// Ask the program loaded in the kernel what it does with a source
+    Check(CheckArguments),
+    /// Show the revision, the interfaces and their XDP mode, the programs and the counters
+    Status(StatusArguments),
+    /// Stop enforcing: the only command that takes protection away
+    Detach(DetachArguments),
+}

@@ -1,0 +1,266 @@
+//! HTTP over the agent's Unix socket, one request per connection.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::UnixStream;
+
+use super::arguments::Revision;
+use super::failure::Failure;
+
+/// A request, before it is sent.
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    if_match: Option<Revision>,
+    must_be_new: bool,
+    body: Option<serde_json::Value>,
+}
+
+impl Call {
+    /// Any method; [`get`](Self::get) and its siblings read better.
+    fn new(method: Method, path: String) -> Self {
+        Self { method, path, if_match: None, must_be_new: false, body: None }
+    }
+
+    /// Reads.
+    pub(crate) fn get(path: String) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Creates or replaces.
+    pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
+        Self { body: Some(body), ..Self::new(Method::PUT, path) }
+    }
+
+    /// Changes what the body names, keeps the rest.
+    pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
+        Self { body: Some(body), ..Self::new(Method::PATCH, path) }
+    }
+
+    /// Removes.
+    pub(crate) fn delete(path: String) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// Asks.
+    pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
+        Self { body: Some(body), ..Self::new(Method::POST, path) }
+    }
+
+    /// Refused unless the policy is at this revision.
+    pub(crate) fn if_match(mut self, revision: Option<Revision>) -> Self {
+        self.if_match = revision;
+        self
+    }
+
+    /// Refused if the resource exists already.
+    pub(crate) fn must_be_new(mut self) -> Self {
+        self.must_be_new = true;
+        self
+    }
+
+    fn into_request(self) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::builder().method(self.method).uri(&self.path).header(HOST, "localhost");
+        if let Some(revision) = self.if_match {
+            request = request.header(IF_MATCH, revision.to_string());
+        }
+        if self.must_be_new {
+            request = request.header(IF_NONE_MATCH, "*");
+        }
+        let body = match self.body {
+            Some(body) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                Bytes::from(body.to_string())
+            }
+            None => Bytes::new(),
+        };
+        request.body(Full::new(body)).map_err(|error| {
+            Failure::Usage(format!(
+                "the arguments do not fit into a request ({error}): is a name or an id far too long?"
+            ))
+        })
+    }
+}
+
+/// The agent behind one socket.
+pub(crate) struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Connects only when a call is sent.
+    pub(crate) fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// Sends `call` and returns the body of a successful answer; any other answer is a [`Failure::Api`].
+    pub(crate) async fn send(&self, call: Call) -> Result<Bytes, Failure> {
+        let request = call.into_request()?;
+        let changes = request.method() != Method::GET;
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))?;
+        let lost = |error: hyper::Error| self.lost(changes, &error);
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        let driver = tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(lost)?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
+        driver.abort();
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    /// The agent's path, for messages.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    fn lost(&self, changes: bool, error: &hyper::Error) -> Failure {
+        let doubt = if changes {
+            "; whether the change was made is not known: `registry-guard status` prints the revision that is enforced"
+        } else {
+            ""
+        };
+        Failure::Local(format!(
+            "the connection to the agent on {} ended before it had answered ({error}){doubt}",
+            self.socket.display()
+        ))
+    }
+}
+
+/// One sentence: the path, what is wrong with it, what to do.
+fn unreachable(socket: &Path, error: &io::Error) -> Failure {
+    let path = socket.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::NoAgent(format!(
+            "no agent: there is no socket at {path}; start one with `registry-guard run`, or name its socket with --socket or REGISTRY_GUARD_SOCKET"
+        )),
+        io::ErrorKind::ConnectionRefused => Failure::NoAgent(format!(
+            "no agent is listening on {path} (it was stopped or has crashed; the kernel keeps enforcing what it last enforced); start it with `registry-guard run`"
+        )),
+        io::ErrorKind::PermissionDenied => Failure::Local(format!(
+            "permission denied on the socket {path}: run this as root, or as a user that may write to the socket"
+        )),
+        io::ErrorKind::InvalidInput => {
+            Failure::Usage(format!("--socket {path}: the path of a Unix socket has at most 107 bytes"))
+        }
+        _ => Failure::Local(format!("cannot connect to the agent's socket {path}: {error}")),
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    code: String,
+    message: String,
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+    let ErrorDetail { code, message } = serde_json::from_slice(body).map_or_else(
+        |_| ErrorDetail {
+            code: status.canonical_reason().unwrap_or("Error").replace(' ', ""),
+            message: match String::from_utf8_lossy(body).trim() {
+                "" => format!("the agent answered {status} without an explanation"),
+                text => text.to_owned(),
+            },
+        },
+        |body: ErrorBody| body.error,
+    );
+    Failure::Api { status: status.as_u16(), code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::stand_in_agent::StandInAgent;
+
+    #[tokio::test]
+    async fn a_missing_socket_names_its_path_and_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let failure = Client::new(socket.clone()).send(Call::get("/status".into())).await.unwrap_err();
+        assert!(matches!(failure, Failure::NoAgent(_)));
+        let text = failure.to_string();
+        assert!(text.contains(socket.to_str().unwrap()) && text.contains("registry-guard run"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_nobody_listens_on_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let failure = Client::new(socket).send(Call::get("/status".into())).await.unwrap_err();
+        assert!(failure.to_string().starts_with("no agent is listening on "), "{failure}");
+    }
+
+    #[test]
+    fn a_forbidden_socket_names_its_path_and_the_remedy() {
+        let failure = unreachable(Path::new("/run/x.sock"), &io::ErrorKind::PermissionDenied.into());
+        assert!(failure.to_string().starts_with("permission denied on the socket /run/x.sock: run this as root"));
+        assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_path_too_long_for_a_socket_is_a_usage_error() {
+        let failure = Client::new(PathBuf::from("/".repeat(200))).send(Call::get("/status".into())).await.unwrap_err();
+        assert_eq!(failure.exit_code(), 2, "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_name_too_long_for_a_request_is_a_usage_error() {
+        let failure = Client::new(PathBuf::from("/nowhere"))
+            .send(Call::get(crate::cli::resource_path::registry(&"x".repeat(70_000))))
+            .await
+            .unwrap_err();
+        assert_eq!(failure.exit_code(), 2, "{failure}");
+    }
+
+    #[tokio::test]
+    async fn the_arm_error_is_kept_whole() {
+        let agent = StandInAgent::answering(404, r#"{"error":{"code":"ResourceNotFound","message":"No such."}}"#);
+        let failure = agent.client().send(Call::get("/x".into())).await.unwrap_err();
+        assert_eq!(failure.to_string(), "(ResourceNotFound) No such.");
+        assert_eq!(failure.exit_code(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_ours_is_still_an_error() {
+        let agent = StandInAgent::answering(500, "");
+        let failure = agent.client().send(Call::get("/x".into())).await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "(InternalServerError) the agent answered 500 Internal Server Error without an explanation"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_answer_is_lost_says_that_its_outcome_is_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let gone = tokio::spawn(async move { drop(listener.accept().await) });
+        let failure = Client::new(socket).send(Call::delete("/x".into())).await.unwrap_err();
+        gone.await.unwrap();
+        assert!(failure.to_string().contains("whether the change was made is not known"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn preconditions_travel_as_headers() {
+        let agent = StandInAgent::answering(200, "{}");
+        let call = Call::put("/x".into(), serde_json::json!({})).if_match(Some(Revision::Number(7))).must_be_new();
+        agent.client().send(call).await.unwrap();
+        let seen = agent.seen();
+        assert_eq!(seen[0].if_match.as_deref(), Some("\"7\""));
+        assert_eq!(seen[0].if_none_match.as_deref(), Some("*"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What each command does.
+
+pub(super) mod agent;
+pub(super) mod check;
+pub(super) mod network_rule;
+pub(super) mod registry;
+pub(super) mod subnet;
+pub(super) mod virtual_network;
+
+#[cfg(test)]
+mod tests;
+
+use hyper::body::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::arguments::OutputArguments;
+use super::client::{Call, Client};
+use super::failure::Failure;
+use super::output::{self, View};
+use super::terminal::Terminal;
+use super::view::{Column, ResourceView};
+
+/// What a command has to work with.
+pub(crate) struct Session<'t> {
+    pub(super) client: Client,
+    pub(super) terminal: &'t mut Terminal,
+    pub(super) output: OutputArguments,
+}
+
+impl Session<'_> {
+    /// Prints the answer as the flags ask.
+    fn print(&mut self, view: &impl View) -> Result<(), Failure> {
+        output::print(self.terminal, &self.output, view)
+    }
+
+    /// Sends a call whose answer is small.
+    async fn ask(&self, call: Call) -> Result<Value, Failure> {
+        understand(&self.client.send(call).await?)
+    }
+
+    /// Prints the agent's answer to a removal, if it gave one.
+    fn print_removal(&mut self, answer: Value) -> Result<(), Failure> {
+        const COLUMNS: &[Column] = &[("REMOVED", "/name"), ("REVISION", "/revision")];
+        if answer.is_null() { Ok(()) } else { self.print(&ResourceView::new(answer, COLUMNS)) }
+    }
+
+    /// Sends a call whose answer is `{"value": […]}` and small.
+    async fn ask_list(&self, call: Call) -> Result<Value, Failure> {
+        Ok(self.ask(call).await?.get_mut("value").map(Value::take).unwrap_or_default())
+    }
+}
+
+/// Reads an answer; an empty body reads as null.
+fn understand<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Failure> {
+    let body: &[u8] = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::Local(format!("the agent's answer is not understood ({error}): is it of another version?"))
+    })
+}

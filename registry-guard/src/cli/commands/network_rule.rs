@@ -1,0 +1,90 @@
+//! `network-rule`: one rule is one sub-resource, so that nothing here reads and rewrites the whole list.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Session, understand};
+use crate::cli::arguments::{Action, Revision, RuleSource};
+use crate::cli::client::Call;
+use crate::cli::failure::Failure;
+use crate::cli::resource_path;
+use crate::cli::view::{Column, IpRule, RegistryView, ResourceView, RuleListView, SubnetRule, rule_answer};
+
+const IP_COLUMNS: &[Column] = &[
+    ("ACTION", "/action"),
+    ("SOURCE", "/ipAddressOrRange"),
+    ("HITS", "/hits"),
+    ("CHANGED", "/changed"),
+    ("REVISION", "/revision"),
+];
+const SUBNET_COLUMNS: &[Column] = &[
+    ("ACTION", "/action"),
+    ("SOURCE", "/virtualNetworkResourceId"),
+    ("HITS", "/hits"),
+    ("CHANGED", "/changed"),
+    ("REVISION", "/revision"),
+];
+
+/// `network-rule add`
+pub(crate) async fn add(
+    mut session: Session<'_>,
+    registry: &str,
+    source: &RuleSource,
+    action: Action,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let body = json!({ "action": action.as_str() });
+    let answer = session.ask(Call::put(path(registry, source), body).if_match(if_match)).await?;
+    let answer = rule_answer(answer);
+    if answer["changed"] == false {
+        let rule = answer["ipAddressOrRange"].as_str().or(answer["virtualNetworkResourceId"].as_str());
+        let revision = &answer["revision"];
+        session.terminal.note(&format!("already there: {} (revision {revision})", rule.unwrap_or_default()));
+    }
+    session.print(&ResourceView::new(answer, columns(source)))
+}
+
+/// `network-rule remove`
+pub(crate) async fn remove(
+    mut session: Session<'_>,
+    registry: &str,
+    source: &RuleSource,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let answer = session.ask(Call::delete(path(registry, source)).if_match(if_match)).await?;
+    session.print(&ResourceView::new(rule_answer(answer), columns(source)))
+}
+
+/// `network-rule list`
+pub(crate) async fn list(mut session: Session<'_>, registry: &str, with_hits: bool) -> Result<(), Failure> {
+    if !with_hits {
+        let body = session.client.send(Call::get(resource_path::registry(registry))).await?;
+        return session.print(&understand::<RegistryView>(&body)?.into_rules());
+    }
+    let ip_body = session.client.send(Call::get(resource_path::ip_rules(registry))).await?;
+    let subnet_body = session.client.send(Call::get(resource_path::subnet_rules(registry))).await?;
+    let view = RuleListView {
+        ip_rules: understand::<Listed<IpRule>>(&ip_body)?.value,
+        virtual_network_rules: understand::<Listed<SubnetRule>>(&subnet_body)?.value,
+    };
+    session.print(&view)
+}
+
+#[derive(Deserialize)]
+struct Listed<T> {
+    value: Vec<T>,
+}
+
+fn path(registry: &str, source: &RuleSource) -> String {
+    match source {
+        RuleSource::Ip(value) => resource_path::ip_rule(registry, value),
+        RuleSource::Subnet(id) => resource_path::subnet_rule(registry, id),
+    }
+}
+
+fn columns(source: &RuleSource) -> &'static [Column] {
+    match source {
+        RuleSource::Ip(_) => IP_COLUMNS,
+        RuleSource::Subnet(_) => SUBNET_COLUMNS,
+    }
+}

@@ -1,0 +1,101 @@
+//! `network vnet subnet`.
+
+use serde_json::{Value, json};
+
+use super::Session;
+use crate::cli::arguments::{Revision, SubnetSettings};
+use crate::cli::client::Call;
+use crate::cli::failure::Failure;
+use crate::cli::resource_path;
+use crate::cli::view::{Column, ResourceView, flatten};
+
+const COLUMNS: &[Column] =
+    &[("NAME", "/name"), ("PREFIXES", "/addressPrefixes"), ("SERVICE ENDPOINT", "/serviceEndpoints/0/service")];
+
+/// How often `update` reads and writes again when others change the policy in between.
+const ATTEMPTS: u32 = 20;
+
+/// `network vnet subnet create`; an existing subnet is left alone.
+pub(crate) async fn create(
+    mut session: Session<'_>,
+    network: &str,
+    name: &str,
+    prefixes: &[String],
+    endpoints: &[String],
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let body = json!({"properties": {"addressPrefixes": prefixes, "serviceEndpoints": service_endpoints(endpoints)}});
+    let call = Call::put(resource_path::subnet(network, name), body).if_match(if_match).must_be_new();
+    let subnet = session.ask(call).await.map_err(|failure| {
+        if failure.is_precondition() && if_match.is_none() {
+            Failure::Local(format!(
+                "the subnet '{name}' of '{network}' already exists; nothing was changed: `network vnet subnet update` changes it"
+            ))
+        } else {
+            failure
+        }
+    })?;
+    session.print(&ResourceView::new(flatten(subnet), COLUMNS))
+}
+
+/// `network vnet subnet list`
+pub(crate) async fn list(mut session: Session<'_>, network: &str) -> Result<(), Failure> {
+    let subnets = session.ask_list(Call::get(resource_path::subnets(network))).await?;
+    session.print(&ResourceView::new(flatten(subnets), COLUMNS))
+}
+
+/// `network vnet subnet show`
+pub(crate) async fn show(mut session: Session<'_>, network: &str, name: &str) -> Result<(), Failure> {
+    let subnet = session.ask(Call::get(resource_path::subnet(network, name))).await?;
+    session.print(&ResourceView::new(flatten(subnet), COLUMNS))
+}
+
+/// `network vnet subnet update`: what was not named is read first and written back, under the revision it was read at, so
+/// that nobody's change in between is lost.
+pub(crate) async fn update(
+    mut session: Session<'_>,
+    network: &str,
+    name: &str,
+    settings: &SubnetSettings,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let path = resource_path::subnet(network, name);
+    let mut attempt = 1;
+    let subnet = loop {
+        let present = session.ask(Call::get(path.clone())).await?;
+        let read_at = present["revision"].as_u64().map(Revision::Number);
+        let call = Call::put(path.clone(), merged(&present, settings)).if_match(if_match.or(read_at));
+        match session.ask(call).await {
+            Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            answer => break answer?,
+        }
+    };
+    session.print(&ResourceView::new(flatten(subnet), COLUMNS))
+}
+
+/// `network vnet subnet delete`
+pub(crate) async fn delete(
+    mut session: Session<'_>,
+    network: &str,
+    name: &str,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let answer = session.ask(Call::delete(resource_path::subnet(network, name)).if_match(if_match)).await?;
+    session.print_removal(answer)
+}
+
+fn merged(present: &Value, settings: &SubnetSettings) -> Value {
+    let properties = &present["properties"];
+    let prefixes =
+        settings.address_prefixes.as_ref().map_or_else(|| properties["addressPrefixes"].clone(), |new| json!(new));
+    let endpoints =
+        settings.service_endpoints.as_deref().map_or_else(|| properties["serviceEndpoints"].clone(), service_endpoints);
+    json!({"properties": {"addressPrefixes": prefixes, "serviceEndpoints": endpoints}})
+}
+
+/// `--service-endpoints ""` means none.
+fn service_endpoints(names: &[String]) -> Value {
+    names.iter().filter(|name| !name.trim().is_empty()).map(|name| json!({ "service": name })).collect()
+}

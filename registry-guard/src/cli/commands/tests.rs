@@ -1,0 +1,271 @@
+//! Whole commands against canned answers: what is asked, what is printed, how it ends.
+
+use serde_json::{Value, json};
+
+use crate::cli::stand_in_agent::StandInAgent;
+
+const REGISTRY: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/providers/x/contoso","name":"contoso",
+  "type":"Microsoft.ContainerRegistry/registries","location":"local","sku":{"name":"Premium","tier":"Premium"},
+  "etag":"\"7\"","revision":7,"properties":{"loginServer":"contoso.example.com","creationDate":"2026-01-01T00:00:00Z",
+  "provisioningState":"Succeeded","publicNetworkAccess":"Enabled","networkRuleBypassOptions":"AzureServices",
+  "dataEndpointEnabled":true,"dataEndpointHostNames":["contoso.local.data.example.com"],
+  "networkRuleSet":{"defaultAction":"Deny","ipRules":[{"action":"Allow","value":"203.0.113.0/24"}],
+  "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]}}}"#;
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[tokio::test]
+async fn show_flattens_and_renames_as_az_does() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    let printed = agent.run("show --name contoso").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"id": "/subscriptions/0/resourceGroups/registry-guard/providers/x/contoso", "name": "contoso",
+            "type": "Microsoft.ContainerRegistry/registries", "location": "local", "resourceGroup": "registry-guard",
+            "sku": {"name": "Premium", "tier": "Premium"}, "etag": "\"7\"", "revision": 7,
+            "loginServer": "contoso.example.com", "creationDate": "2026-01-01T00:00:00Z",
+            "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
+            "networkRuleBypassOptions": "AzureServices", "dataEndpointEnabled": true,
+            "dataEndpointHostNames": ["contoso.local.data.example.com"],
+            "networkRuleSet": {"defaultAction": "Deny",
+                "ipRules": [{"action": "Allow", "ipAddressOrRange": "203.0.113.0/24"}],
+                "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}]}})
+    );
+    let keys: Vec<_> = printed.out.lines().filter(|line| line.starts_with("  \"")).collect();
+    assert!(keys.is_sorted(), "{keys:?}");
+    assert!(agent.seen()[0].path.ends_with("/registries/contoso"));
+}
+
+#[tokio::test]
+async fn list_prints_a_list_and_a_table() {
+    let agent = StandInAgent::answering(200, &format!(r#"{{"value":[{REGISTRY}]}}"#));
+    assert_eq!(agent.run("list --query [].loginServer -o tsv").await.out, "contoso.example.com\n");
+    let table = agent.run("list -o table").await.out;
+    assert!(table.starts_with("NAME     LOGIN SERVER         PUBLIC ACCESS  DEFAULT ACTION  IP RULES"), "{table}");
+    assert_eq!(agent.run("list -o none").await.out, "");
+    assert!(agent.run("list -o yaml").await.out.starts_with("- creationDate: 2026-01-01T00:00:00Z\n"));
+}
+
+#[tokio::test]
+async fn a_query_that_finds_nothing_prints_nothing() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    for format in ["json", "jsonc", "table", "tsv", "yaml", "none"] {
+        let printed = agent.run(&format!("show -n contoso --query nothing -o {format}")).await;
+        assert_eq!((printed.code, printed.out.as_str()), (0, ""), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn update_sends_only_what_was_named_and_prints_the_registry() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    let printed = agent.run("update -n contoso --default-action allow --if-match 7 --query revision").await;
+    assert_eq!((printed.code, printed.out.as_str()), (0, "7\n"));
+    let seen = agent.seen();
+    assert_eq!(seen[0].method, "PATCH");
+    assert_eq!(seen[0].if_match.as_deref(), Some("\"7\""));
+    assert_eq!(seen[0].body, json!({"properties": {"networkRuleSet": {"defaultAction": "Allow"}}}));
+}
+
+#[tokio::test]
+async fn update_asks_for_no_answer_it_would_not_print() {
+    let agent = StandInAgent::answering(200, r#"{"name":"contoso","revision":8,"changed":true}"#);
+    let printed = agent.run("update -n contoso --public-network-enabled false -o none").await;
+    assert_eq!((printed.code, printed.out.as_str()), (0, ""));
+    assert!(printed.err.starts_with("WARNING: public network access is off"), "{}", printed.err);
+    assert!(agent.seen()[0].path.ends_with("/contoso?return=minimal"));
+}
+
+#[tokio::test]
+async fn only_show_errors_drops_warnings() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    let printed = agent.run("update -n contoso --data-endpoint-enabled --only-show-errors -o none").await;
+    assert_eq!(printed.err, "");
+}
+
+#[tokio::test]
+async fn show_endpoints_names_the_region() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    let printed = agent.run("show-endpoints -n contoso").await;
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"loginServer": "contoso.example.com",
+            "dataEndpoints": [{"region": "local", "endpoint": "contoso.local.data.example.com"}]})
+    );
+    let off = REGISTRY.replace(r#""dataEndpointEnabled":true"#, r#""dataEndpointEnabled":false"#);
+    let printed = StandInAgent::answering(200, &off).run("show-endpoints -n contoso").await;
+    assert_eq!(parsed(&printed.out)["dataEndpoints"], json!([]));
+}
+
+#[tokio::test]
+async fn a_rule_is_added_as_one_resource() {
+    let answer = r#"{"action":"Deny","value":"203.0.113.0/24","hits":0,"revision":8,"changed":true}"#;
+    let agent = StandInAgent::answering(200, answer);
+    let printed = agent.run("network-rule add -n contoso --ip-address 203.0.113.0/24 --action deny").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"action": "Deny", "ipAddressOrRange": "203.0.113.0/24", "hits": 0, "revision": 8, "changed": true})
+    );
+    let seen = agent.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].method, "PUT");
+    assert!(seen[0].path.ends_with("/registries/contoso/ipRules/203%2E0%2E113%2E0%2F24"), "{}", seen[0].path);
+    assert_eq!(seen[0].body, json!({"action": "Deny"}));
+}
+
+#[tokio::test]
+async fn adding_a_rule_twice_says_so_and_succeeds() {
+    let answer = r#"{"action":"Allow","value":"203.0.113.0/24","hits":3,"revision":7,"changed":false}"#;
+    let agent = StandInAgent::answering(200, answer);
+    let printed = agent.run("network-rule add -n contoso --ip-address 203.0.113.0/24").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "already there: 203.0.113.0/24 (revision 7)\n"));
+}
+
+#[tokio::test]
+async fn a_subnet_rule_travels_as_one_segment() {
+    let answer =
+        r#"{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci","revision":7,"changed":true}"#;
+    let agent = StandInAgent::answering(200, answer);
+    let printed = agent.run("network-rule remove -n contoso --subnet ci --vnet-name office").await;
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"action": "Allow", "virtualNetworkResourceId": "/s/ci", "revision": 7, "changed": true})
+    );
+    let seen = agent.seen();
+    assert_eq!(seen[0].method, "DELETE");
+    assert!(seen[0].path.ends_with("virtualNetworks%2Foffice%2Fsubnets%2Fci"), "{}", seen[0].path);
+}
+
+#[tokio::test]
+async fn a_rule_that_is_not_there_exits_with_three() {
+    let agent = StandInAgent::answering(404, r#"{"error":{"code":"RuleNotFound","message":"No rule."}}"#);
+    let printed = agent.run("network-rule remove -n contoso --ip-address 203.0.113.9").await;
+    assert_eq!((printed.code, printed.out.as_str(), printed.err.as_str()), (3, "", "ERROR: (RuleNotFound) No rule.\n"));
+}
+
+#[tokio::test]
+async fn the_rule_list_has_the_keys_of_az() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    let printed = agent.run("network-rule list -n contoso").await;
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"ipRules": [{"action": "Allow", "ipAddressOrRange": "203.0.113.0/24"}],
+            "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}]})
+    );
+    let table = agent.run("network-rule list -n contoso -o table").await.out;
+    assert_eq!(table, "ACTION  SOURCE\n------- --------------\nAllow   203.0.113.0/24\nAllow   /s/ci\n");
+}
+
+#[tokio::test]
+async fn the_rule_list_shows_hits_when_asked() {
+    let agent = StandInAgent::answering_in_turn(&[
+        (200, r#"{"value":[{"action":"Allow","value":"203.0.113.0/24","hits":3}]}"#),
+        (
+            200,
+            r#"{"value":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci","effective":false,"hits":0}]}"#,
+        ),
+    ]);
+    let printed = agent.run("network-rule list -n contoso --hits").await;
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"ipRules": [{"action": "Allow", "hits": 3, "ipAddressOrRange": "203.0.113.0/24"}],
+            "virtualNetworkRules": [
+                {"action": "Allow", "effective": false, "hits": 0, "virtualNetworkResourceId": "/s/ci"}]})
+    );
+}
+
+#[tokio::test]
+async fn creating_an_existing_network_changes_nothing_and_says_so() {
+    let agent = StandInAgent::answering(412, r#"{"error":{"code":"ConditionNotMet","message":"exists"}}"#);
+    let printed = agent.run("network vnet create -n office --vni 5001 --address-prefixes 10.1.0.0/16").await;
+    assert_eq!(
+        (printed.code, printed.err.as_str()),
+        (1, "ERROR: the virtual network 'office' already exists; nothing was changed\n")
+    );
+    let seen = agent.seen();
+    assert_eq!(seen[0].if_none_match.as_deref(), Some("*"));
+    assert_eq!(
+        seen[0].body,
+        json!({"properties": {"vni": 5001, "addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}}})
+    );
+}
+
+const SUBNET: &str = r#"{"id":"/s/ci","name":"ci","properties":{"addressPrefixes":["10.1.7.0/24"],"addressPrefix":"10.1.7.0/24",
+  "serviceEndpoints":[{"service":"Microsoft.ContainerRegistry"}]},"revision":7}"#;
+
+#[tokio::test]
+async fn a_subnet_update_keeps_what_was_not_named() {
+    let agent = StandInAgent::answering(200, SUBNET);
+    let printed = agent.run("network vnet subnet update --vnet-name office -n ci --service-endpoints ''").await;
+    assert_eq!(printed.code, 0);
+    let seen = agent.seen();
+    assert_eq!(seen[1].method, "PUT");
+    assert_eq!(seen[1].if_match.as_deref(), Some("\"7\""));
+    assert_eq!(seen[1].body, json!({"properties": {"addressPrefixes": ["10.1.7.0/24"], "serviceEndpoints": []}}));
+}
+
+#[tokio::test]
+async fn a_subnet_update_tries_again_when_the_policy_moved_on() {
+    let moved = r#"{"error":{"code":"ConditionNotMet","message":"at 8"}}"#;
+    let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved), (200, SUBNET), (200, SUBNET)]);
+    let command = "network vnet subnet update --vnet-name office -n ci --address-prefixes 10.1.8.0/24";
+    assert_eq!(agent.run(command).await.code, 0);
+    assert_eq!(agent.seen().len(), 4);
+    let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved)]);
+    let printed = agent.run(&format!("{command} --if-match 6")).await;
+    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (ConditionNotMet) at 8\n"));
+}
+
+#[tokio::test]
+async fn networks_and_subnets_are_flattened() {
+    let network = format!(
+        r#"{{"value":[{{"id":"/n","name":"office","properties":{{"vni":5001,"addressSpace":{{"addressPrefixes":["10.1.0.0/16","fd00::/48"]}},"subnets":[{SUBNET}]}},"revision":7}}]}}"#
+    );
+    let agent = StandInAgent::answering(200, &network);
+    let printed = agent.run("network vnet list --query [].{Name:name,Subnet:subnets[0].addressPrefix} -o tsv").await;
+    assert_eq!(printed.out, "office\t10.1.7.0/24\n");
+    let table = agent.run("network vnet list -o table").await.out;
+    assert!(table.ends_with("office  5001  10.1.0.0/16, fd00::/48  1\n"), "{table}");
+    let agent = StandInAgent::answering(200, SUBNET);
+    let id = agent.run("network vnet subnet show --vnet-name office -n ci --query id -o tsv").await;
+    assert_eq!(id.out, "/s/ci\n");
+}
+
+#[tokio::test]
+async fn a_removal_may_have_nothing_to_say() {
+    let agent = StandInAgent::answering(204, "");
+    let printed = agent.run("network vnet delete -n office").await;
+    assert_eq!((printed.code, printed.out.as_str(), printed.err.as_str()), (0, "", ""));
+}
+
+#[tokio::test]
+async fn check_exits_with_zero_whatever_the_verdict() {
+    let report = r#"{"registry":"contoso","source":"198.51.100.1","vni":null,"verdict":"Deny","reason":"NoRule","rule":null,"message":"No rule.","revision":7}"#;
+    let agent = StandInAgent::answering(200, report);
+    let printed = agent.run("check -n contoso --source 198.51.100.1 --query verdict -o tsv").await;
+    assert_eq!((printed.code, printed.out.as_str()), (0, "Deny\n"));
+    let seen = agent.seen();
+    assert_eq!(seen[0].method, "POST");
+    assert_eq!(seen[0].body, json!({"source": "198.51.100.1", "vni": null}));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_json_is_an_error_and_not_a_panic() {
+    let agent = StandInAgent::answering(200, "<html>");
+    for command in ["show -n contoso", "list", "status", "check -n contoso --source 203.0.113.9", "network vnet list"] {
+        let printed = agent.run(command).await;
+        assert_eq!(printed.code, 1, "{command}");
+        assert!(printed.err.contains("the agent's answer is not understood"), "{}", printed.err);
+    }
+}
+
+#[tokio::test]
+async fn detach_asks_the_agent() {
+    let agent = StandInAgent::answering(200, r#"{"detached":["eth0"]}"#);
+    let printed = agent.run("detach --pins /nonexistent").await;
+    assert_eq!((printed.code, parsed(&printed.out)), (0, json!({"detached": ["eth0"]})));
+    assert_eq!(agent.seen()[0].method, "POST");
+}

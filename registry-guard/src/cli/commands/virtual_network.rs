@@ -1,0 +1,51 @@
+//! `network vnet`.
+
+use serde_json::json;
+
+use super::Session;
+use crate::cli::arguments::Revision;
+use crate::cli::client::Call;
+use crate::cli::failure::Failure;
+use crate::cli::resource_path;
+use crate::cli::view::{Column, ResourceView, flatten};
+
+const COLUMNS: &[Column] =
+    &[("NAME", "/name"), ("VNI", "/vni"), ("PREFIXES", "/addressSpace/addressPrefixes"), ("SUBNETS", "/subnets")];
+
+/// `network vnet create`; an existing network is left alone.
+pub(crate) async fn create(
+    mut session: Session<'_>,
+    name: &str,
+    vni: u32,
+    prefixes: &[String],
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let body = json!({"properties": {"vni": vni, "addressSpace": {"addressPrefixes": prefixes}}});
+    let call = Call::put(resource_path::network(name), body).if_match(if_match).must_be_new();
+    let network = session.ask(call).await.map_err(|failure| {
+        if failure.is_precondition() && if_match.is_none() {
+            Failure::Local(format!("the virtual network '{name}' already exists; nothing was changed"))
+        } else {
+            failure
+        }
+    })?;
+    session.print(&ResourceView::new(flatten(network), COLUMNS))
+}
+
+/// `network vnet list`
+pub(crate) async fn list(mut session: Session<'_>) -> Result<(), Failure> {
+    let networks = session.ask_list(Call::get(resource_path::networks())).await?;
+    session.print(&ResourceView::new(flatten(networks), COLUMNS))
+}
+
+/// `network vnet show`
+pub(crate) async fn show(mut session: Session<'_>, name: &str) -> Result<(), Failure> {
+    let network = session.ask(Call::get(resource_path::network(name))).await?;
+    session.print(&ResourceView::new(flatten(network), COLUMNS))
+}
+
+/// `network vnet delete`
+pub(crate) async fn delete(mut session: Session<'_>, name: &str, if_match: Option<Revision>) -> Result<(), Failure> {
+    let answer = session.ask(Call::delete(resource_path::network(name)).if_match(if_match)).await?;
+    session.print_removal(answer)
+}

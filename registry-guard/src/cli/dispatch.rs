@@ -1,0 +1,94 @@
+//! From a parsed command to the function that carries it out.
+
+use std::path::PathBuf;
+
+use super::arguments::{
+    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, SubnetCommand, VirtualNetworkCommand,
+};
+use super::client::Client;
+use super::commands::{Session, agent, check, network_rule, registry, subnet, virtual_network};
+use super::failure::Failure;
+use super::terminal::Terminal;
+
+/// Carries out one command.
+pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> Result<(), Failure> {
+    let socket = arguments.socket;
+    match arguments.command {
+        Command::Run(run) => agent::run(run, socket).await,
+        Command::Show(it) => registry::show(session(terminal, socket, it.output), &it.name).await,
+        Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
+        Command::Update(it) => {
+            registry::update(session(terminal, socket, it.output), &it.name, &it.settings, it.if_match).await
+        }
+        Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
+        Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
+        Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
+        Command::Check(it) => check::check(session(terminal, socket, it.output), &it.name, it.source, it.vni).await,
+        Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
+        Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
+    }
+}
+
+async fn dispatch_network_rule(
+    command: NetworkRuleCommand,
+    socket: PathBuf,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    match command {
+        NetworkRuleCommand::Add(it) => {
+            let source = it.target.source()?;
+            let session = session(terminal, socket, it.output);
+            network_rule::add(session, &it.name, &source, it.action, it.if_match).await
+        }
+        NetworkRuleCommand::List(it) => {
+            network_rule::list(session(terminal, socket, it.output), &it.name, it.hits).await
+        }
+        NetworkRuleCommand::Remove(it) => {
+            let source = it.target.source()?;
+            network_rule::remove(session(terminal, socket, it.output), &it.name, &source, it.if_match).await
+        }
+    }
+}
+
+async fn dispatch_network(
+    command: VirtualNetworkCommand,
+    socket: PathBuf,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    match command {
+        VirtualNetworkCommand::Create(it) => {
+            let session = session(terminal, socket, it.output);
+            virtual_network::create(session, &it.name, it.vni, &it.address_prefixes, it.if_match).await
+        }
+        VirtualNetworkCommand::List(it) => virtual_network::list(session(terminal, socket, it.output)).await,
+        VirtualNetworkCommand::Show(it) => virtual_network::show(session(terminal, socket, it.output), &it.name).await,
+        VirtualNetworkCommand::Delete(it) => {
+            virtual_network::delete(session(terminal, socket, it.output), &it.name, it.if_match).await
+        }
+        VirtualNetworkCommand::Subnet(command) => dispatch_subnet(command, socket, terminal).await,
+    }
+}
+
+async fn dispatch_subnet(command: SubnetCommand, socket: PathBuf, terminal: &mut Terminal) -> Result<(), Failure> {
+    match command {
+        SubnetCommand::Create(it) => {
+            let session = session(terminal, socket, it.output);
+            let endpoints = it.service_endpoints.unwrap_or_default();
+            subnet::create(session, &it.vnet_name, &it.name, &it.address_prefixes, &endpoints, it.if_match).await
+        }
+        SubnetCommand::List(it) => subnet::list(session(terminal, socket, it.output), &it.vnet_name).await,
+        SubnetCommand::Show(it) => subnet::show(session(terminal, socket, it.output), &it.vnet_name, &it.name).await,
+        SubnetCommand::Update(it) => {
+            let session = session(terminal, socket, it.output);
+            subnet::update(session, &it.vnet_name, &it.name, &it.settings, it.if_match).await
+        }
+        SubnetCommand::Delete(it) => {
+            subnet::delete(session(terminal, socket, it.output), &it.vnet_name, &it.name, it.if_match).await
+        }
+    }
+}
+
+fn session(terminal: &mut Terminal, socket: PathBuf, output: OutputArguments) -> Session<'_> {
+    terminal.quiet = output.only_show_errors;
+    Session { client: Client::new(socket), terminal, output }
+}

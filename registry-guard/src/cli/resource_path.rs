@@ -1,0 +1,97 @@
+//! The ARM paths of the agent's API.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+const RESOURCE_GROUP: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/registry-guard";
+
+/// Dots are encoded too, so that no name can read as `.` or `..`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+fn encode(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// All registries.
+pub(crate) fn registries() -> String {
+    format!("{RESOURCE_GROUP}/providers/Microsoft.ContainerRegistry/registries")
+}
+
+/// One registry.
+pub(crate) fn registry(name: &str) -> String {
+    format!("{}/{}", registries(), encode(name))
+}
+
+/// The IP rules of a registry, with their hit counters.
+pub(crate) fn ip_rules(registry_name: &str) -> String {
+    format!("{}/ipRules", registry(registry_name))
+}
+
+/// One IP rule, by address or prefix as the user spells it.
+pub(crate) fn ip_rule(registry_name: &str, value: &str) -> String {
+    format!("{}/{}", ip_rules(registry_name), encode(value))
+}
+
+/// The virtual-network rules of a registry, with their hit counters.
+pub(crate) fn subnet_rules(registry_name: &str) -> String {
+    format!("{}/virtualNetworkRules", registry(registry_name))
+}
+
+/// One virtual-network rule, by the subnet's full id.
+pub(crate) fn subnet_rule(registry_name: &str, subnet_id: &str) -> String {
+    format!("{}/{}", subnet_rules(registry_name), encode(subnet_id))
+}
+
+/// The question "what would the kernel do with this source?".
+pub(crate) fn check(registry_name: &str) -> String {
+    format!("{}/check", registry(registry_name))
+}
+
+/// All virtual networks.
+pub(crate) fn networks() -> String {
+    format!("{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks")
+}
+
+/// One virtual network.
+pub(crate) fn network(name: &str) -> String {
+    format!("{}/{}", networks(), encode(name))
+}
+
+/// All subnets of a virtual network.
+pub(crate) fn subnets(network_name: &str) -> String {
+    format!("{}/subnets", network(network_name))
+}
+
+/// One subnet.
+pub(crate) fn subnet(network_name: &str, name: &str) -> String {
+    format!("{}/{}", subnets(network_name), encode(name))
+}
+
+/// The full ARM id of a subnet, as rules name it (not percent-encoded).
+pub(crate) fn subnet_id(network_name: &str, name: &str) -> String {
+    format!("{}/{network_name}/subnets/{name}", networks())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_one_segment() {
+        assert!(ip_rule("contoso", "203.0.113.0/24").ends_with("/registries/contoso/ipRules/203%2E0%2E113%2E0%2F24"));
+        assert!(ip_rule("contoso", "2001:db8::/32").ends_with("/ipRules/2001%3Adb8%3A%3A%2F32"));
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_segment() {
+        assert!(registry("../x?y#z").ends_with("/registries/%2E%2E%2Fx%3Fy%23z"));
+        assert!(registry("..").ends_with("/registries/%2E%2E"));
+    }
+
+    #[test]
+    fn a_subnet_id_is_one_segment_of_a_rule_path() {
+        let id = subnet_id("office", "ci");
+        assert!(id.ends_with("/Microsoft.Network/virtualNetworks/office/subnets/ci"));
+        let path = subnet_rule("contoso", &id);
+        assert_eq!(path.matches('/').count(), subnet_rules("contoso").matches('/').count() + 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a command reads nothing and writes everything: injected, so that tests run commands in-process.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use super::failure::Failure;
+
+/// Standard output, standard error, and whether colours are welcome.
+pub(crate) struct Terminal {
+    /// The answer goes here and nothing else does.
+    pub(crate) out: Box<dyn Write>,
+    /// Notes, warnings and errors.
+    pub(crate) err: Box<dyn Write>,
+    /// Standard output is a terminal and `NO_COLOR` is not set.
+    pub(crate) colour: bool,
+    /// `--only-show-errors`: notes and warnings are dropped.
+    pub(crate) quiet: bool,
+}
+
+impl Terminal {
+    /// The real standard streams.
+    pub(crate) fn of_this_process() -> Self {
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            out: Box::new(BufWriter::with_capacity(64 * 1024, UntilClosed::new(io::stdout()))),
+            err: Box::new(UntilClosed::new(io::stderr())),
+            colour: io::stdout().is_terminal() && !no_colour,
+            quiet: false,
+        }
+    }
+
+    /// A fact worth knowing that is not part of the answer.
+    pub(crate) fn note(&mut self, text: &str) {
+        if !self.quiet {
+            // Standard error is the last resort: there is nowhere left to report its failure.
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// A consequence the caller may not have meant.
+    pub(crate) fn warn(&mut self, text: &str) {
+        self.note(&format!("WARNING: {text}"));
+    }
+
+    /// Why the command failed; shown even under `--only-show-errors`.
+    pub(crate) fn error(&mut self, failure: &Failure) {
+        // What was already printed belongs before the error.
+        let _ = self.out.flush();
+        let _ = writeln!(self.err, "ERROR: {failure}");
+    }
+
+    /// Writes out what is buffered.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(|error| Failure::unwritten(&error))
+    }
+}
+
+/// A writer that goes silent when its reader has gone away (`… | head`), instead of failing.
+struct UntilClosed<W> {
+    inner: W,
+    closed: bool,
+}
+
+impl<W: Write> UntilClosed<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, closed: false }
+    }
+
+    fn unless_closed<T>(&mut self, silent: T, write: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.closed {
+            return Ok(silent);
+        }
+        match write(&mut self.inner) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(silent)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<W: Write> Write for UntilClosed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_closed(bytes.len(), |inner| inner.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_closed((), Write::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_not_an_error() {
+        let mut out = UntilClosed::new(Gone);
+        out.write_all(b"answer").unwrap();
+        out.flush().unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut out = UntilClosed::new(Full);
+        assert!(out.write_all(b"answer").is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! What the host's owner wrote in config.toml: which interfaces carry traffic, and which registries listen where.
+
+mod endpoint;
+mod error;
+mod host_name;
+mod interfaces;
+mod raw;
+mod registry;
+mod source;
+#[cfg(test)]
+mod tests;
+mod vxlan;
+mod words;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+pub use error::ConfigError;
+pub use words::{DenyResponse, UdpPolicy, XdpMode};
+
+use crate::policy;
+use source::Source;
+
+/// The most registries that one host can have.
+pub const MOST_REGISTRIES: usize = 64;
+
+/// The most listening addresses that all registries of a host can have together.
+pub const MOST_ENDPOINTS: usize = 1024;
+
+/// The highest number that `limits.rules` can be.
+pub const MOST_RULES: u32 = 1 << 24;
+
+/// Everything that config.toml says, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Interfaces that must exist when the agent starts.
+    pub interfaces: Vec<String>,
+    /// Interfaces that may appear later.
+    pub hotplug_interfaces: Vec<String>,
+    /// How the program attaches.
+    pub xdp_mode: XdpMode,
+    /// Which encapsulated traffic has an identity.
+    pub vxlan: Vxlan,
+    /// How much is logged.
+    pub events: Events,
+    /// How much the policy may hold.
+    pub limits: Limits,
+    /// The registries in the order of the file.
+    pub registries: Vec<RegistryHost>,
+}
+
+/// Which encapsulated traffic has an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vxlan {
+    /// The UDP port that VXLAN packets arrive at.
+    pub port: u16,
+    /// The outer sources that are believed; canonical.
+    pub trusted_vteps: Vec<IpNet>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// How many denied packets are logged in one second; all are counted.
+    pub per_second: u32,
+}
+
+/// How much the policy may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most rules of both kinds over all registries.
+    pub rules: u32,
+}
+
+/// One registry as the host knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryHost {
+    /// The name, 5 to 50 letters and digits as the file spells them.
+    pub name: String,
+    /// The host name that clients use, perhaps with a port.
+    pub login_server: String,
+    /// Where the registry listens. 0.0.0.0 stands for every IPv4 address, :: for every address of both families.
+    pub listen: Vec<SocketAddr>,
+    /// Where its layers come from, if that is elsewhere.
+    pub data_endpoints: Vec<DataEndpoint>,
+    /// How a refused client is answered.
+    pub deny_response: DenyResponse,
+    /// What happens to UDP at the guarded ports.
+    pub udp: UdpPolicy,
+    /// Whether IP rules may name private addresses.
+    pub private_ip_rules: bool,
+}
+
+/// A host name of a registry for layers, and where it listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataEndpoint {
+    /// The host name that clients use, perhaps with a port.
+    pub name: String,
+    /// The region that clients are told.
+    pub region: String,
+    /// Where it listens, as in [`RegistryHost::listen`].
+    pub listen: Vec<SocketAddr>,
+}
+
+impl Config {
+    /// Reads and checks the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks the text of the file at `path`, which is only named in errors.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let source = Source { path, text };
+        let raw: raw::Config = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        let (interfaces, hotplug_interfaces) = interfaces::interfaces(&source, raw.interfaces, raw.hotplug_interfaces)?;
+        let vxlan = vxlan::vxlan(&source, raw.vxlan)?;
+        let registries = registry::registries(&source, raw.registry, vxlan.port)?;
+        let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
+        let rules = source.number("limits.rules", raw.limits.rules, 1..=MOST_RULES)?;
+        Ok(Self {
+            interfaces,
+            hotplug_interfaces,
+            xdp_mode: source.word("xdp-mode", raw.xdp_mode)?.unwrap_or(XdpMode::Auto),
+            vxlan,
+            events: Events { per_second: per_second.unwrap_or(100) },
+            limits: Limits { rules: rules.unwrap_or(policy::Limits::DEFAULT_RULES) },
+            registries,
+        })
+    }
+
+    /// The registry `name`, in any case.
+    pub fn registry(&self, name: &str) -> Option<&RegistryHost> {
+        self.registries.iter().find(|registry| registry.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The names of the registries, in the order of the file.
+    pub fn registry_names(&self) -> Vec<String> {
+        self.registries.iter().map(|registry| registry.name.clone()).collect()
+    }
+
+    /// What the file allows the policy to hold.
+    pub fn policy_limits(&self) -> policy::Limits {
+        let private = self.registries.iter().filter(|registry| registry.private_ip_rules);
+        policy::Limits {
+            rules: self.limits.rules,
+            private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
+        }
+    }
+}

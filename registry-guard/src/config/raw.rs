@@ -1,0 +1,68 @@
+//! The shape of config.toml. Every value knows where it stands; none has been checked.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(super) type Text = Spanned<String>;
+pub(super) type Number = Spanned<i64>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Config {
+    #[serde(default)]
+    pub(super) interfaces: Vec<Text>,
+    #[serde(default)]
+    pub(super) hotplug_interfaces: Vec<Text>,
+    pub(super) xdp_mode: Option<Text>,
+    #[serde(default)]
+    pub(super) vxlan: Vxlan,
+    #[serde(default)]
+    pub(super) events: Events,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) registry: Vec<Spanned<Registry>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Vxlan {
+    pub(super) port: Option<Number>,
+    #[serde(default)]
+    pub(super) trusted_vteps: Vec<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Events {
+    pub(super) per_second: Option<Number>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Limits {
+    pub(super) rules: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Registry {
+    pub(super) name: Option<Text>,
+    pub(super) login_server: Option<Text>,
+    #[serde(default)]
+    pub(super) listen: Vec<Text>,
+    #[serde(default)]
+    pub(super) data_endpoints: Vec<Spanned<DataEndpoint>>,
+    pub(super) deny_response: Option<Text>,
+    pub(super) udp: Option<Text>,
+    pub(super) private_ip_rules: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DataEndpoint {
+    pub(super) name: Option<Text>,
+    pub(super) region: Option<Text>,
+    #[serde(default)]
+    pub(super) listen: Vec<Text>,
+}

@@ -1,0 +1,130 @@
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::endpoint::{listen, overlap};
+use super::host_name::host_name;
+use super::raw;
+use super::source::Source;
+use super::words::PrivateIpRules;
+use super::{ConfigError, DataEndpoint, DenyResponse, MOST_ENDPOINTS, MOST_REGISTRIES, RegistryHost, UdpPolicy};
+use crate::policy::registry_name_is_valid;
+
+const NAME: &str = "registry.name";
+const LISTEN: &str = "registry.listen";
+const DATA_ENDPOINT: &str = "registry.data-endpoints";
+const ACCEPTED_NAME: &str = "5 to 50 letters and digits";
+const ACCEPTED_HOST: &str = "a host name such as contoso.example.com";
+const ACCEPTED_LISTEN: &str = "one or more addresses such as [\"203.0.113.10:443\"]";
+
+pub(super) fn registries(
+    source: &Source<'_>,
+    raw: Vec<Spanned<raw::Registry>>,
+    vxlan_port: u16,
+) -> Result<Vec<RegistryHost>, ConfigError> {
+    if raw.is_empty() {
+        return Err(source.missing(source.text.len(), "registry", "one or more tables [[registry]]"));
+    }
+    let count = raw.len();
+    let mut taken = Taken { source, endpoints: Vec::new() };
+    let mut registries: Vec<RegistryHost> = Vec::with_capacity(count);
+    for table in raw {
+        let span = table.span();
+        if registries.len() == MOST_REGISTRIES {
+            let problem = "registries are too many";
+            return Err(source.invalid(&span, "registry", &count, problem, format!("at most {MOST_REGISTRIES}")));
+        }
+        let registry = registry(source, table, &registries, vxlan_port)?;
+        taken.take(&span, &registry)?;
+        registries.push(registry);
+    }
+    Ok(registries)
+}
+
+fn registry(
+    source: &Source<'_>,
+    table: Spanned<raw::Registry>,
+    before: &[RegistryHost],
+    vxlan_port: u16,
+) -> Result<RegistryHost, ConfigError> {
+    let at = table.span().start;
+    let raw = table.into_inner();
+    let name = raw.name.ok_or_else(|| source.missing(at, NAME, ACCEPTED_NAME))?;
+    let refuse_name = |problem| Err(source.invalid(&name.span(), NAME, name.get_ref(), problem, ACCEPTED_NAME));
+    if !registry_name_is_valid(name.get_ref()) {
+        return refuse_name("is not a registry's name");
+    }
+    if before.iter().any(|registry| registry.name.eq_ignore_ascii_case(name.get_ref())) {
+        return refuse_name("is the name of an earlier registry");
+    }
+    let login_server = raw.login_server.ok_or_else(|| source.missing(at, "registry.login-server", ACCEPTED_HOST))?;
+    if raw.listen.is_empty() {
+        return Err(source.missing(at, LISTEN, ACCEPTED_LISTEN));
+    }
+    let data_endpoints = raw.data_endpoints.into_iter().map(|endpoint| data_endpoint(source, endpoint, vxlan_port));
+    let private = source.word("registry.private-ip-rules", raw.private_ip_rules)?;
+    Ok(RegistryHost {
+        login_server: host_name(source, "registry.login-server", &login_server)?,
+        listen: listen(source, LISTEN, &raw.listen, vxlan_port)?,
+        data_endpoints: data_endpoints.collect::<Result<_, _>>()?,
+        deny_response: source.word("registry.deny-response", raw.deny_response)?.unwrap_or(DenyResponse::Drop),
+        udp: source.word("registry.udp", raw.udp)?.unwrap_or(UdpPolicy::Deny),
+        private_ip_rules: private == Some(PrivateIpRules::Allow),
+        name: name.into_inner(),
+    })
+}
+
+fn data_endpoint(
+    source: &Source<'_>,
+    table: Spanned<raw::DataEndpoint>,
+    vxlan_port: u16,
+) -> Result<DataEndpoint, ConfigError> {
+    let at = table.span().start;
+    let raw = table.into_inner();
+    let field = |part: &str| format!("{DATA_ENDPOINT}.{part}");
+    let name = raw.name.ok_or_else(|| source.missing(at, &field("name"), ACCEPTED_HOST))?;
+    let accepted_region = "letters, digits and hyphens, such as local";
+    let region = raw.region.ok_or_else(|| source.missing(at, &field("region"), accepted_region))?;
+    let shaped = |region: &str| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if region.get_ref().is_empty() || !shaped(region.get_ref()) {
+        let problem = "is not a region";
+        return Err(source.invalid(&region.span(), &field("region"), region.get_ref(), problem, accepted_region));
+    }
+    if raw.listen.is_empty() {
+        return Err(source.missing(at, &field("listen"), ACCEPTED_LISTEN));
+    }
+    Ok(DataEndpoint {
+        name: host_name(source, &field("name"), &name)?,
+        listen: listen(source, &field("listen"), &raw.listen, vxlan_port)?,
+        region: region.into_inner(),
+    })
+}
+
+/// The endpoints of the registries read so far.
+struct Taken<'a> {
+    source: &'a Source<'a>,
+    endpoints: Vec<(SocketAddr, String)>,
+}
+
+impl Taken<'_> {
+    /// Adds those of a further registry, unless a connection could then belong to two.
+    fn take(&mut self, span: &Range<usize>, registry: &RegistryHost) -> Result<(), ConfigError> {
+        let data = registry.data_endpoints.iter().flat_map(|endpoint| &endpoint.listen);
+        let own: Vec<SocketAddr> = registry.listen.iter().chain(data).copied().collect();
+        for endpoint in &own {
+            if let Some((other, owner)) = self.endpoints.iter().find(|(other, _)| overlap(*other, *endpoint)) {
+                let problem = format!("of registry `{}` overlaps {other} of registry `{owner}`", registry.name);
+                let accepted = "an address and port that belong to one registry";
+                return Err(self.source.invalid(span, LISTEN, endpoint, problem, accepted));
+            }
+        }
+        self.endpoints.extend(own.into_iter().map(|endpoint| (endpoint, registry.name.clone())));
+        if self.endpoints.len() > MOST_ENDPOINTS {
+            let problem = "addresses over all registries are too many";
+            let accepted = format!("at most {MOST_ENDPOINTS}");
+            return Err(self.source.invalid(span, LISTEN, &self.endpoints.len(), problem, accepted));
+        }
+        Ok(())
+    }
+}

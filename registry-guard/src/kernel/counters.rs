@@ -1,0 +1,48 @@
+//! What the program counted.
+
+use std::collections::BTreeMap;
+
+use aya::Ebpf;
+use aya::maps::{Array, MapData, PerCpuArray};
+use registry_guard_common::{MAX_REGISTRIES, Reason, reason_counter};
+
+use super::{KernelError, take};
+
+/// Packets by registry (none for those that concern no registry) and reason; reasons that never occurred are absent.
+pub type ReasonCounts = BTreeMap<Option<u32>, BTreeMap<Reason, u64>>;
+
+pub(super) struct Counters {
+    reasons: PerCpuArray<MapData, u64>,
+    rule_hits: Array<MapData, u64>,
+}
+
+impl Counters {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        Ok(Self {
+            reasons: PerCpuArray::try_from(take(ebpf, "REASONS")?)?,
+            rule_hits: Array::try_from(take(ebpf, "RULE_HITS")?)?,
+        })
+    }
+
+    pub(super) fn rule_hits(&self, counter: u32) -> u64 {
+        self.rule_hits.get(&counter, 0).unwrap_or(0)
+    }
+
+    pub(super) fn clear_rule_hits(&mut self, counter: u32) -> Result<(), KernelError> {
+        Ok(self.rule_hits.set(counter, 0, 0)?)
+    }
+
+    pub(super) fn reasons(&self) -> Result<ReasonCounts, KernelError> {
+        let mut counts = ReasonCounts::new();
+        for registry in std::iter::once(None).chain((0..MAX_REGISTRIES).map(Some)) {
+            for &reason in Reason::ALL {
+                let per_cpu = self.reasons.get(&reason_counter(registry, reason), 0)?;
+                let packets: u64 = per_cpu.iter().sum();
+                if packets > 0 {
+                    counts.entry(registry).or_default().insert(reason, packets);
+                }
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,85 @@
+use std::io;
+use std::path::PathBuf;
+
+use aya::EbpfError;
+use aya::maps::MapError;
+use aya::pin::PinError;
+use aya::programs::ProgramError;
+use aya::programs::links::LinkError;
+use thiserror::Error;
+
+/// What can go wrong between the agent and bpf(2).
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The folder of pins cannot be used.
+    #[error("pins {path}: {problem}")]
+    Pins {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it, and what would mend it.
+        problem: String,
+    },
+    /// Another agent holds the folder of pins.
+    #[error(
+        "pins {0}: another agent already works on this folder; stop it, or give this one a folder of its own with --pins"
+    )]
+    SecondAgent(PathBuf),
+    /// The object cannot be loaded.
+    #[error("loading the kernel program: {}", chain(.0))]
+    Load(#[from] EbpfError),
+    /// The verifier or the kernel refuses the program.
+    #[error("the kernel refuses the program: {}", chain(.0))]
+    Verifier(#[source] ProgramError),
+    /// The object lacks a part.
+    #[error("the embedded kernel object has no {0}; it was built from other sources")]
+    Incomplete(&'static str),
+    /// A program operation failed.
+    #[error("{}", chain(.0))]
+    Program(#[from] ProgramError),
+    /// A map operation failed.
+    #[error("{}", chain(.0))]
+    Map(#[from] MapError),
+    /// A link operation failed.
+    #[error("{}", chain(.0))]
+    Link(#[from] LinkError),
+    /// Something could not be pinned.
+    #[error("{}", chain(.0))]
+    Pin(#[from] PinError),
+    /// A table does not fit.
+    #[error("the rules of one registry compile to {need} prefixes, more than the {limit} that limits.rules allows")]
+    TableFull {
+        /// Prefixes the table has.
+        need: usize,
+        /// Prefixes that fit.
+        limit: u32,
+    },
+    /// A registry's table is not there.
+    #[error("no table is in force for the registry in slot {0}")]
+    NoTable(u32),
+    /// The answer of the program cannot be understood.
+    #[error("the loaded program gave no answer; it is of another version")]
+    NoAnswer,
+    /// A file operation on the pins failed.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// An error with all its causes: aya keeps the errno in the innermost.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let next = inner.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = inner.source();
+    }
+    text
+}

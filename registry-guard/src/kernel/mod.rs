@@ -1,0 +1,135 @@
+//! The only module that talks to bpf(2): it loads the program, fills its maps, attaches it and asks it.
+
+mod attach;
+mod counters;
+mod error;
+mod events;
+mod host;
+mod object;
+mod pins;
+mod probe;
+mod rules;
+
+use std::path::Path;
+
+use aya::maps::{Array, MapData, RingBuf};
+use aya::programs::Xdp;
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+
+pub(crate) use self::attach::interface_name;
+pub use self::attach::{AttachError, Attachment, detach_pins, pinned_links};
+pub use self::counters::ReasonCounts;
+pub use self::error::KernelError;
+pub use self::events::EventBudget;
+pub use self::host::HostTables;
+pub use self::probe::Answer;
+pub use self::rules::{Row, RuleTrie, Table};
+
+use self::counters::Counters;
+use self::host::HostMaps;
+use self::pins::Pins;
+use self::rules::Rules;
+
+/// Name of the XDP program, also in `bpftool prog` and `ip link`.
+pub const GUARD_XDP: &str = "guard_xdp";
+
+/// The loaded program and its maps.
+///
+/// Dropping it changes nothing in the kernel: links and maps are pinned and go on deciding.
+pub struct Kernel {
+    ebpf: Ebpf,
+    pins: Pins,
+    host: HostMaps,
+    rules: Rules,
+    counters: Counters,
+    events: Option<RingBuf<MapData>>,
+    budget: Option<EventBudget>,
+    program_id: u32,
+}
+
+impl Kernel {
+    /// Takes the folder of pins for this agent alone and loads the program, with the maps that are pinned there where
+    /// their shape is still right. Nothing is attached yet, and a program that is attached goes on with its maps.
+    ///
+    /// `rule_capacity` is the number of rules for which hit counters are kept.
+    pub fn load(pins: &Path, rule_capacity: u32) -> Result<Self, KernelError> {
+        let pins = Pins::take(pins)?;
+        pins.drop_maps_of_another_shape(rule_capacity)?;
+        let mut loader = EbpfLoader::new();
+        loader.verifier_log_level(VerifierLogLevel::empty()).map_max_entries("RULE_HITS", rule_capacity);
+        for name in pins::MAPS {
+            loader.map_pin_path(name, pins.map(name));
+        }
+        let mut ebpf = loader.load(object::OBJECT)?;
+        let program = program(&mut ebpf)?;
+        program.load().map_err(KernelError::Verifier)?;
+        let program_id = program.info()?.id();
+        let events = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)?;
+        let budget = EventBudget::new(Array::try_from(take(&mut ebpf, "EVENT_BUDGET")?)?);
+        Ok(Self {
+            host: HostMaps::take(&mut ebpf)?,
+            rules: Rules::take(&mut ebpf)?,
+            counters: Counters::take(&mut ebpf)?,
+            events: Some(events),
+            budget: Some(budget),
+            program_id,
+            ebpf,
+            pins,
+        })
+    }
+
+    /// Replaces what the program knows about this host. Endpoints are added before others are taken away, so that no
+    /// endpoint that stays is ever unguarded.
+    pub fn set_host(&mut self, tables: &HostTables) -> Result<(), KernelError> {
+        self.host.set(tables)
+    }
+
+    /// Puts a whole table in force for the registry in `slot`, in one step, and returns the one it replaces.
+    pub fn swap(&mut self, slot: u32, trie: RuleTrie) -> Result<Option<RuleTrie>, KernelError> {
+        self.rules.swap(slot, trie)
+    }
+
+    /// Adds to or changes in the table in force one entry.
+    pub fn insert(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
+        self.rules.insert(slot, row)
+    }
+
+    /// Takes one entry out of the table in force.
+    pub fn remove(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
+        self.rules.remove(slot, row)
+    }
+
+    /// Times the rule with this counter decided since its counter was last cleared.
+    pub fn rule_hits(&self, counter: u32) -> u64 {
+        self.counters.rule_hits(counter)
+    }
+
+    /// Starts a rule's counter anew.
+    pub fn clear_rule_hits(&mut self, counter: u32) -> Result<(), KernelError> {
+        self.counters.clear_rule_hits(counter)
+    }
+
+    /// Packets by registry and reason, summed over all CPUs.
+    pub fn reasons(&self) -> Result<ReasonCounts, KernelError> {
+        self.counters.reasons()
+    }
+
+    /// The stream of denied events and its budget; there is one reader.
+    pub fn take_events(&mut self) -> Option<(RingBuf<MapData>, EventBudget)> {
+        Some((self.events.take()?, self.budget.take()?))
+    }
+
+    /// The kernel's identifier of the loaded program.
+    pub const fn program_id(&self) -> u32 {
+        self.program_id
+    }
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {
+    let program = ebpf.program_mut(GUARD_XDP).ok_or(KernelError::Incomplete(GUARD_XDP))?;
+    Ok(program.try_into()?)
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, KernelError> {
+    ebpf.take_map(name).ok_or(KernelError::Incomplete(name))
+}

@@ -1,0 +1,14 @@
+//! registry-guard: lets only the networks its owner names reach a container registry, decided in the kernel.
+//!
+//! ARCHITECTURE.md tells the story of a packet and where each thing lives.
+
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod compile;
+pub mod config;
+pub mod kernel;
+pub mod netlink;
+pub mod plan;
+pub mod policy;
+pub mod store;

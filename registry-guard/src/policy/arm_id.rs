@@ -1,0 +1,27 @@
+//! The resource ids of this host: one subscription and one resource group hold everything.
+
+/// The subscription that every resource of this host is in.
+pub const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The resource group that every resource of this host is in.
+pub const RESOURCE_GROUP: &str = "registry-guard";
+
+/// The id of the subscription.
+pub fn subscription_id() -> String {
+    format!("/subscriptions/{SUBSCRIPTION}")
+}
+
+/// The id of the resource group.
+pub fn resource_group_id() -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}")
+}
+
+/// The id of the registry `name`.
+pub fn registry_id(name: &str) -> String {
+    format!("{}/providers/Microsoft.ContainerRegistry/registries/{name}", resource_group_id())
+}
+
+/// The id of the virtual network `name`.
+pub fn network_id(name: &str) -> String {
+    format!("{}/providers/Microsoft.Network/virtualNetworks/{name}", resource_group_id())
+}

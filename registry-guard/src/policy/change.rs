@@ -1,0 +1,121 @@
+/// What a caller asks for, as received: nothing in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Changes some settings of a registry and replaces whole lists of rules.
+    PatchRegistry {
+        /// The registry's name, in any case.
+        registry: String,
+        /// What to change.
+        patch: RegistryPatch,
+    },
+    /// Adds one IP rule, or changes the action of the one with the same prefix.
+    AddIpRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// An address or a prefix.
+        value: String,
+        /// An [`Action`](super::Action); absent means Allow.
+        action: Option<String>,
+    },
+    /// Removes one IP rule, however it was spelled.
+    RemoveIpRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// An address or a prefix.
+        value: String,
+    },
+    /// Adds one virtual-network rule, or changes the action of the one for the same subnet.
+    AddSubnetRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The subnet's full id.
+        subnet_id: String,
+        /// An [`Action`](super::Action); absent means Allow.
+        action: Option<String>,
+    },
+    /// Removes one virtual-network rule.
+    RemoveSubnetRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The subnet's full id.
+        subnet_id: String,
+    },
+    /// Creates or changes a virtual network.
+    PutNetwork {
+        /// The network's name.
+        name: String,
+        /// Refuse if the network exists.
+        only_if_absent: bool,
+        /// What it shall be.
+        request: NetworkRequest,
+    },
+    /// Removes a virtual network and its subnets.
+    DeleteNetwork {
+        /// The network's name, in any case.
+        name: String,
+    },
+    /// Creates or changes a subnet.
+    PutSubnet {
+        /// The network's name, in any case.
+        network: String,
+        /// The subnet's name.
+        name: String,
+        /// Refuse if the subnet exists.
+        only_if_absent: bool,
+        /// What it shall be.
+        request: SubnetRequest,
+    },
+    /// Removes a subnet.
+    DeleteSubnet {
+        /// The network's name, in any case.
+        network: String,
+        /// The subnet's name, in any case.
+        name: String,
+    },
+}
+
+/// The parts of a registry to change. What is absent is kept; a list that is present replaces the whole list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryPatch {
+    /// An [`Action`](super::Action).
+    pub default_action: Option<String>,
+    /// A [`PublicNetworkAccess`](super::PublicNetworkAccess).
+    pub public_network_access: Option<String>,
+    /// A [`BypassOptions`](super::BypassOptions).
+    pub bypass: Option<String>,
+    /// Whether data endpoints are announced.
+    pub data_endpoint_enabled: Option<bool>,
+    /// Every IP rule.
+    pub ip_rules: Option<Vec<RuleRequest>>,
+    /// Every virtual-network rule.
+    pub subnet_rules: Option<Vec<RuleRequest>>,
+}
+
+/// One rule of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleRequest {
+    /// An address, a prefix or a subnet id.
+    pub value: String,
+    /// An [`Action`](super::Action); absent means Allow.
+    pub action: Option<String>,
+}
+
+/// What a virtual network shall be. What is absent is kept; a new network needs a VNI and address prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkRequest {
+    /// The VXLAN network identifier.
+    pub vni: Option<i64>,
+    /// The address space.
+    pub prefixes: Option<Vec<String>>,
+    /// Every subnet with its name.
+    pub subnets: Option<Vec<(String, SubnetRequest)>>,
+}
+
+/// What a subnet shall be. What is absent is kept; a new subnet needs address prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubnetRequest {
+    /// The addresses.
+    pub prefixes: Option<Vec<String>>,
+    /// The names of services; an empty name means nothing.
+    pub service_endpoints: Option<Vec<String>>,
+}

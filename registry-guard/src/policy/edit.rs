@@ -1,0 +1,141 @@
+use ipnet::IpNet;
+
+use super::{Counters, IpRule, IpRules, Policy, Settings, SubnetId, SubnetRule, VirtualNetwork};
+
+/// One checked step: applied to the model, written by the store, enforced by the kernel. `registry` is a lower-case name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Replaces the settings that are not rules.
+    SetRegistry {
+        /// The registry's lower-case name.
+        registry: String,
+        /// All of them.
+        settings: Settings,
+    },
+    /// Adds a rule last, or puts it in place of the one with the same prefix.
+    InsertIpRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rule, with its counter.
+        rule: IpRule,
+    },
+    /// Removes a rule that exists.
+    RemoveIpRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rule's prefix.
+        prefix: IpNet,
+    },
+    /// Replaces all IP rules.
+    ReplaceIpRules {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rules, with their counters; one that was there before has the same counter as before.
+        rules: IpRules,
+    },
+    /// Adds a rule last, or puts it in place of the one for the same subnet.
+    InsertSubnetRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rule, with its counter.
+        rule: SubnetRule,
+    },
+    /// Removes a rule that exists.
+    RemoveSubnetRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rule's subnet.
+        subnet: SubnetId,
+    },
+    /// Replaces all virtual-network rules.
+    ReplaceSubnetRules {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rules, with their counters; one that was there before has the same counter as before.
+        rules: Vec<SubnetRule>,
+    },
+    /// Adds a network, or replaces the one of that name with all its subnets.
+    PutNetwork(VirtualNetwork),
+    /// Removes the network with this lower-case name and its subnets.
+    RemoveNetwork(String),
+}
+
+impl Policy {
+    /// Makes the model what the edits say, which come from [`Policy::validate`] of this very policy. The revision stays:
+    /// it is the caller's.
+    pub fn apply(&mut self, edits: &[Edit]) {
+        for edit in edits {
+            self.apply_one(edit);
+        }
+    }
+
+    fn apply_one(&mut self, edit: &Edit) {
+        match edit {
+            Edit::PutNetwork(network) => {
+                self.networks.insert(network.name.to_ascii_lowercase(), network.clone());
+            }
+            Edit::RemoveNetwork(name) => {
+                self.networks.remove(name);
+            }
+            Edit::SetRegistry { registry, .. }
+            | Edit::InsertIpRule { registry, .. }
+            | Edit::RemoveIpRule { registry, .. }
+            | Edit::ReplaceIpRules { registry, .. }
+            | Edit::InsertSubnetRule { registry, .. }
+            | Edit::RemoveSubnetRule { registry, .. }
+            | Edit::ReplaceSubnetRules { registry, .. } => {
+                if let Some(registry) = self.registries.get_mut(registry) {
+                    registry.apply(edit, &mut self.counters);
+                }
+            }
+        }
+    }
+}
+
+impl super::Registry {
+    fn apply(&mut self, edit: &Edit, counters: &mut Counters) {
+        match edit {
+            Edit::SetRegistry { settings, .. } => self.set(*settings),
+            Edit::InsertIpRule { rule, .. } => {
+                let before = self.ip_rules.insert(rule.clone());
+                exchange(counters, before.map(|rule| rule.counter), [rule.counter]);
+            }
+            Edit::RemoveIpRule { prefix, .. } => {
+                let before = self.ip_rules.remove(prefix);
+                exchange(counters, before.map(|rule| rule.counter), []);
+            }
+            Edit::ReplaceIpRules { rules, .. } => {
+                let before = self.ip_rules.iter().map(|rule| rule.counter);
+                exchange(counters, before, rules.iter().map(|rule| rule.counter));
+                self.ip_rules = rules.clone();
+            }
+            Edit::InsertSubnetRule { rule, .. } => {
+                let place = self.subnet_rules.iter_mut().find(|before| before.subnet == rule.subnet);
+                exchange(counters, place.as_ref().map(|before| before.counter), [rule.counter]);
+                match place {
+                    Some(place) => *place = rule.clone(),
+                    None => self.subnet_rules.push(rule.clone()),
+                }
+            }
+            Edit::RemoveSubnetRule { subnet, .. } => {
+                exchange(counters, self.subnet_rule(subnet).map(|rule| rule.counter), []);
+                self.subnet_rules.retain(|rule| rule.subnet != *subnet);
+            }
+            Edit::ReplaceSubnetRules { rules, .. } => {
+                let before = self.subnet_rules.iter().map(|rule| rule.counter);
+                exchange(counters, before, rules.iter().map(|rule| rule.counter));
+                self.subnet_rules.clone_from(rules);
+            }
+            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) => {}
+        }
+    }
+}
+
+fn exchange(counters: &mut Counters, before: impl IntoIterator<Item = u32>, after: impl IntoIterator<Item = u32>) {
+    for counter in before {
+        counters.release(counter);
+    }
+    for counter in after {
+        counters.take(counter);
+    }
+}

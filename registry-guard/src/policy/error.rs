@@ -1,0 +1,167 @@
+use super::prefix::Quoted;
+
+/// Why a change was refused. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// A value that is not accepted where it stands.
+    #[error("{field}: {} {problem}; accepted: {accepted}", Quoted(value))]
+    Invalid {
+        /// Where the value stands.
+        field: String,
+        /// The value as received.
+        value: String,
+        /// What is wrong with it, to be read after the value.
+        problem: String,
+        /// What would be accepted.
+        accepted: String,
+    },
+    /// A value without which a new resource cannot be.
+    #[error("{field}: missing; accepted: {accepted}")]
+    Missing {
+        /// Where the value belongs.
+        field: String,
+        /// What would be accepted.
+        accepted: String,
+    },
+    /// One list of virtual-network rules names a subnet twice.
+    #[error(
+        "Virtual network rule is not valid - Found duplicate virtual network rule {id}; accepted: each subnet once"
+    )]
+    DuplicateSubnetRule {
+        /// The subnet's id as received.
+        id: String,
+    },
+    /// There would be more rules than config.toml allows.
+    #[error(
+        "The requested feature network rule exceeds allowed quota {limit}: there would be {asked} rules over all registries; accepted: at most {limit} (`limits.rules` in config.toml)"
+    )]
+    QuotaExceeded {
+        /// How many rules there would be.
+        asked: usize,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// config.toml names no such registry.
+    #[error("registry {} does not exist; config.toml names: {}", Quoted(name), known.join(", "))]
+    RegistryNotFound {
+        /// The name as received.
+        name: String,
+        /// The registries there are.
+        known: Vec<String>,
+    },
+    /// There is no such virtual network.
+    #[error("virtual network {} does not exist; known are: {}", Quoted(name), listed(known))]
+    NetworkNotFound {
+        /// The name as received.
+        name: String,
+        /// The networks there are.
+        known: Vec<String>,
+    },
+    /// There is no such subnet in this virtual network.
+    #[error("subnet {} does not exist in virtual network `{network}`; known are: {}", Quoted(name), listed(known))]
+    SubnetNotFound {
+        /// The network's name.
+        network: String,
+        /// The subnet's name as received.
+        name: String,
+        /// The subnets of the network.
+        known: Vec<String>,
+    },
+    /// The registry has no rule for this prefix.
+    #[error("registry `{registry}` has no IP rule for {}", Quoted(value))]
+    IpRuleNotFound {
+        /// The registry's name.
+        registry: String,
+        /// The address or prefix as received.
+        value: String,
+    },
+    /// The registry has no rule for this subnet.
+    #[error("registry `{registry}` has no virtual network rule for {}", Quoted(subnet))]
+    SubnetRuleNotFound {
+        /// The registry's name.
+        registry: String,
+        /// The subnet's id.
+        subnet: String,
+    },
+    /// A registry's rule names the subnet that would go.
+    #[error(
+        "subnet `{subnet}` of virtual network `{network}` cannot be removed: a rule of registry `{registry}` names it; remove that rule first"
+    )]
+    SubnetInUse {
+        /// The network's name.
+        network: String,
+        /// The subnet's name.
+        subnet: String,
+        /// The registry whose rule names it.
+        registry: String,
+    },
+    /// Another virtual network has this VNI.
+    #[error("vni: {vni} belongs to virtual network `{network}`; accepted: a number that no other network has")]
+    VniTaken {
+        /// The VNI asked for.
+        vni: u32,
+        /// The network that has it.
+        network: String,
+    },
+    /// The resource exists, and the caller asked for it only if it did not.
+    #[error("{kind} `{name}` already exists, and the request has `If-None-Match: *`")]
+    AlreadyExists {
+        /// What kind of resource it is.
+        kind: &'static str,
+        /// The name as it is spelled.
+        name: String,
+    },
+}
+
+impl PolicyError {
+    pub(crate) fn invalid(
+        field: impl Into<String>,
+        value: impl Into<String>,
+        problem: impl Into<String>,
+        accepted: impl Into<String>,
+    ) -> Self {
+        Self::Invalid { field: field.into(), value: value.into(), problem: problem.into(), accepted: accepted.into() }
+    }
+
+    pub(crate) fn missing(field: impl Into<String>, accepted: impl Into<String>) -> Self {
+        Self::Missing { field: field.into(), accepted: accepted.into() }
+    }
+
+    /// The HTTP status that says the same: 400, 404, 409 or 412.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Invalid { .. }
+            | Self::Missing { .. }
+            | Self::DuplicateSubnetRule { .. }
+            | Self::QuotaExceeded { .. } => 400,
+            Self::RegistryNotFound { .. }
+            | Self::NetworkNotFound { .. }
+            | Self::SubnetNotFound { .. }
+            | Self::IpRuleNotFound { .. }
+            | Self::SubnetRuleNotFound { .. } => 404,
+            Self::SubnetInUse { .. } | Self::VniTaken { .. } => 409,
+            Self::AlreadyExists { .. } => 412,
+        }
+    }
+
+    /// The error code of the management API.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } | Self::DuplicateSubnetRule { .. } => "InvalidParameter",
+            Self::Missing { .. } => "MissingParameter",
+            Self::QuotaExceeded { .. } => "QuotaExceeded",
+            Self::RegistryNotFound { .. }
+            | Self::NetworkNotFound { .. }
+            | Self::SubnetNotFound { .. }
+            | Self::IpRuleNotFound { .. }
+            | Self::SubnetRuleNotFound { .. } => "ResourceNotFound",
+            Self::SubnetInUse { .. } => "InUseSubnetCannotBeDeleted",
+            Self::VniTaken { .. } => "Conflict",
+            Self::AlreadyExists { .. } => "ConditionNotMet",
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,34 @@
+//! What the owner of a registry wants: who may reach it. The model, what may be asked of it, and what an accepted
+//! request does to it. Nothing here reads a file, a socket or the kernel.
+
+mod arm_id;
+mod change;
+mod counters;
+mod edit;
+mod error;
+mod ip_rules;
+mod limits;
+mod model;
+mod network;
+mod prefix;
+mod public_space;
+mod registry;
+mod subnet_id;
+mod validate;
+mod words;
+
+pub use arm_id::{RESOURCE_GROUP, SUBSCRIPTION, network_id, registry_id, resource_group_id, subscription_id};
+pub use change::{Change, NetworkRequest, RegistryPatch, RuleRequest, SubnetRequest};
+pub use counters::Counters;
+pub use edit::Edit;
+pub use error::PolicyError;
+pub use ip_rules::{IpRule, IpRules};
+pub use limits::Limits;
+pub use model::Policy;
+pub use network::{REGISTRY_SERVICE, Subnet, VirtualNetwork};
+pub use prefix::{PrefixError, parse_prefix};
+pub use public_space::{Refused, refused_source};
+pub use registry::{Registry, Settings, SubnetRule};
+pub use subnet_id::SubnetId;
+pub use validate::registry_name_is_valid;
+pub use words::{Action, BypassOptions, PublicNetworkAccess};

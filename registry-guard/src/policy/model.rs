@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+
+use super::{Counters, Registry, Subnet, SubnetId, VirtualNetwork};
+
+/// Everything that was decided through the API, at one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Grows by one with each change that changes something.
+    pub revision: u64,
+    /// By lower-case name.
+    pub registries: BTreeMap<String, Registry>,
+    /// By lower-case name.
+    pub networks: BTreeMap<String, VirtualNetwork>,
+    /// The counters that belong to a rule: of these registries, or of ones that config.toml does not name at present.
+    pub counters: Counters,
+}
+
+impl Policy {
+    /// A policy whose rules have their counters; `reserved` are counters that none of these rules may be given.
+    pub fn new(
+        revision: u64,
+        registries: BTreeMap<String, Registry>,
+        networks: BTreeMap<String, VirtualNetwork>,
+        reserved: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        let mut counters = Counters::default();
+        for registry in registries.values() {
+            for rule in registry.ip_rules.iter() {
+                counters.take(rule.counter);
+            }
+            for rule in &registry.subnet_rules {
+                counters.take(rule.counter);
+            }
+        }
+        for counter in reserved {
+            counters.take(counter);
+        }
+        Self { revision, registries, networks, counters }
+    }
+
+    /// The registry `name`, in any case.
+    pub fn registry(&self, name: &str) -> Option<&Registry> {
+        self.registries.get(&name.to_ascii_lowercase())
+    }
+
+    /// The virtual network `name`, in any case.
+    pub fn network(&self, name: &str) -> Option<&VirtualNetwork> {
+        self.networks.get(&name.to_ascii_lowercase())
+    }
+
+    /// The subnet `id`, in any case.
+    pub fn subnet(&self, id: &SubnetId) -> Option<&Subnet> {
+        self.network(&id.network)?.subnet(&id.subnet)
+    }
+
+    /// The first registry with a rule that names `id`.
+    pub fn registry_that_names(&self, id: &SubnetId) -> Option<&Registry> {
+        self.registries.values().find(|registry| registry.subnet_rule(id).is_some())
+    }
+}

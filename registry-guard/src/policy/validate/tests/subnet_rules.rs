@@ -1,0 +1,37 @@
+use super::*;
+
+#[test]
+fn a_rule_needs_a_subnet_that_exists_and_takes_its_spelling() {
+    let mut policy = policy();
+    assert_eq!(done(&mut policy, &add_subnet("contoso", &builders().to_uppercase())), 1);
+    assert_eq!(done(&mut policy, &add_subnet("contoso", &builders())), 0);
+    assert_eq!(policy.registry("contoso").unwrap().subnet_rules[0].subnet.to_string(), builders());
+    for (id, named) in [
+        (SubnetId::new("hub", "nobody").to_string(), "`hub` does not have; accepted: builders"),
+        (SubnetId::new("nobody", "builders").to_string(), "a virtual network that does not exist; accepted: hub"),
+        ("builders".to_owned(), "is not the id of a subnet on this host"),
+    ] {
+        let (status, message) = refused(&policy, &add_subnet("contoso", &id));
+        assert_eq!(status, 400);
+        assert!(message.starts_with("virtualNetworkRules.id: ") && message.contains(named), "{message}");
+    }
+}
+
+#[test]
+fn a_rule_is_removed_in_any_case_and_only_once() {
+    let mut policy = policy();
+    done(&mut policy, &add_subnet("contoso", &builders()));
+    assert_eq!(done(&mut policy, &remove_subnet(&builders().to_uppercase())), 1);
+    assert_eq!(refused(&policy, &remove_subnet(&builders())).0, 404);
+    assert_eq!(refused(&policy, &remove_subnet("builders")).0, 400);
+}
+
+#[test]
+fn another_action_changes_the_rule() {
+    let mut policy = policy();
+    done(&mut policy, &add_subnet("contoso", &builders()));
+    let deny = Change::AddSubnetRule { registry: "contoso".into(), subnet_id: builders(), action: Some("Deny".into()) };
+    assert_eq!(done(&mut policy, &deny), 1);
+    let rules = &policy.registry("contoso").unwrap().subnet_rules;
+    assert_eq!((rules.len(), rules[0].action, rules[0].counter), (1, Action::Deny, 0));
+}

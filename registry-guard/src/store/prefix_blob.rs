@@ -1,0 +1,55 @@
+//! A prefix as the bytes that the store keeps: the address in network order, then the length in bits.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+pub(super) fn encode(prefix: &IpNet) -> Vec<u8> {
+    let mut blob = match prefix.addr() {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    blob.push(prefix.prefix_len());
+    blob
+}
+
+/// `None` when the bytes are no prefix, or one with host bits set.
+pub(super) fn decode(blob: &[u8]) -> Option<IpNet> {
+    let (length, address) = blob.split_last()?;
+    let address = match address.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(address).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(address).ok()?),
+        _ => return None,
+    };
+    let prefix = IpNet::new(address, *length).ok()?;
+    (prefix.network() == address).then_some(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_comes_back_as_it_was() {
+        for prefix in ["0.0.0.0/0", "203.0.113.0/24", "203.0.113.9/32", "::/0", "2001:db8::/32", "2001:db8::9/128"] {
+            let prefix: IpNet = prefix.parse().unwrap();
+            assert_eq!(decode(&encode(&prefix)), Some(prefix));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_prefix() {
+        for blob in [
+            &[][..],
+            &[24],
+            &[203, 0, 113, 24],
+            &[203, 0, 113, 0, 33],
+            &[203, 0, 113, 9, 24],
+            &[203, 0, 113, 0, 24, 0],
+            &[0xff; 17],
+            &[0; 18],
+        ] {
+            assert_eq!(decode(blob), None, "{blob:?}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The layout of the file.
+
+/// Marks the file as a policy store: the letters `RGps`.
+pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"RGps");
+
+/// Grows with every change of the tables below.
+pub(super) const VERSION: i64 = 1;
+
+/// The order of `ip_rules` and `subnet_rules` is that of their ids. A prefix is stored as `prefix_blob` makes it; lists of
+/// prefixes and of services are texts with a space between. A registry without a slot is one that config.toml does not name.
+pub(super) const TABLES: &str = "
+CREATE TABLE state (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    revision INTEGER NOT NULL
+) STRICT;
+INSERT INTO state VALUES (1, 0);
+
+CREATE TABLE registries (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    slot INTEGER UNIQUE,
+    default_action TEXT NOT NULL,
+    public_network_access TEXT NOT NULL,
+    bypass TEXT NOT NULL,
+    data_endpoint_enabled INTEGER NOT NULL CHECK (data_endpoint_enabled IN (0, 1)),
+    created TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE ip_rules (
+    id INTEGER PRIMARY KEY,
+    registry INTEGER NOT NULL REFERENCES registries (id),
+    prefix BLOB NOT NULL,
+    value TEXT NOT NULL,
+    action TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    UNIQUE (registry, prefix)
+) STRICT;
+
+CREATE TABLE subnet_rules (
+    id INTEGER PRIMARY KEY,
+    registry INTEGER NOT NULL REFERENCES registries (id),
+    network TEXT NOT NULL COLLATE NOCASE,
+    subnet TEXT NOT NULL COLLATE NOCASE,
+    action TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    UNIQUE (registry, network, subnet)
+) STRICT;
+
+CREATE TABLE networks (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    vni INTEGER NOT NULL UNIQUE,
+    prefixes TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE subnets (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL REFERENCES networks (key),
+    name TEXT NOT NULL COLLATE NOCASE,
+    prefixes TEXT NOT NULL,
+    service_endpoints TEXT NOT NULL,
+    UNIQUE (network, name)
+) STRICT;
+";

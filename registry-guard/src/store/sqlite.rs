@@ -1,0 +1,105 @@
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::create::create;
+use super::header::is_store;
+use super::schema::VERSION;
+use super::write::{Writer, set_revision};
+use super::{Store, StoreError, load};
+use crate::policy::{Edit, Policy};
+
+/// A store in one `SQLite` file, which it holds for itself.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+}
+
+impl SqliteStore {
+    /// The name of the file in the folder.
+    pub const FILE: &str = "policy.db";
+
+    /// Opens the store in `folder`, both of which are made if they do not exist.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(Self::FILE);
+        if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(folder) {
+            return Err(StoreError::Unusable { path, problem: format!("cannot make its folder: {error}") });
+        }
+        if !is_store(&path)? {
+            create(&path)?;
+        }
+        let connection = connect(&path).map_err(|error| StoreError::from_sqlite(&path, &error))?;
+        let store = Self { path, connection };
+        store.check()?;
+        Ok(store)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let ask =
+            |question: &str| self.connection.query_row(question, [], |row| row.get::<_, rusqlite::types::Value>(0));
+        let path = || self.path.clone();
+        let version = ask("PRAGMA user_version").map_err(|error| self.fault(&error))?;
+        match version {
+            rusqlite::types::Value::Integer(found) if found > VERSION => {
+                return Err(StoreError::Newer { path: path(), found, known: VERSION });
+            }
+            rusqlite::types::Value::Integer(VERSION) => {}
+            _ => return Err(StoreError::Corrupt { path: path(), problem: "it has no layout version".to_owned() }),
+        }
+        match ask("PRAGMA quick_check(1)").map_err(|error| self.fault(&error))? {
+            rusqlite::types::Value::Text(answer) if answer == "ok" => Ok(()),
+            rusqlite::types::Value::Text(problem) => {
+                Err(StoreError::Corrupt { path: path(), problem: problem.replace('\n', " ") })
+            }
+            _ => Err(StoreError::Corrupt { path: path(), problem: "it cannot be checked".to_owned() }),
+        }
+    }
+
+    pub(super) fn fault(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(&self.path, error)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::ZERO)?;
+    // In this order: the lock is taken with the first access to the log.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Room for the index of 1,000,000 prefixes, in KiB; and how much of the log stays after a large change, in bytes.
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    Ok(connection)
+}
+
+impl Store for SqliteStore {
+    fn load(&mut self, registries: &[String]) -> Result<Policy, StoreError> {
+        load::load(self, registries)
+    }
+
+    fn commit(
+        &mut self,
+        revision: u64,
+        edits: &[Edit],
+        enforce: &mut dyn FnMut() -> anyhow::Result<()>,
+    ) -> Result<(), StoreError> {
+        let Self { path, connection } = self;
+        let fault = |error| StoreError::from_sqlite(path, &error);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        let mut writer = Writer { path, connection: &transaction };
+        for edit in edits {
+            writer.write(edit)?;
+        }
+        set_revision(&transaction, revision).map_err(fault)?;
+        // A full disk shows here, before anything is enforced.
+        transaction.cache_flush().map_err(fault)?;
+        enforce().map_err(StoreError::Enforce)?;
+        transaction.commit().map_err(fault)
+    }
+}

@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use ipnet::IpNet;
+use rusqlite::{Connection, named_params, params};
+
+use super::{StoreError, prefix_blob};
+use crate::policy::{Edit, IpRule, IpRules, Settings, SubnetId, SubnetRule, VirtualNetwork};
+
+/// Writes edits inside a transaction that its owner commits.
+pub(super) struct Writer<'a> {
+    pub(super) path: &'a Path,
+    pub(super) connection: &'a Connection,
+}
+
+impl Writer<'_> {
+    pub(super) fn write(&mut self, edit: &Edit) -> Result<(), StoreError> {
+        match edit {
+            Edit::SetRegistry { registry, settings } => self.set_registry(registry, *settings),
+            Edit::InsertIpRule { registry, rule } => self.insert_ip_rule(self.registry(registry)?, rule),
+            Edit::RemoveIpRule { registry, prefix } => self.remove_ip_rule(self.registry(registry)?, prefix),
+            Edit::ReplaceIpRules { registry, rules } => self.replace_ip_rules(self.registry(registry)?, rules),
+            Edit::InsertSubnetRule { registry, rule } => self.insert_subnet_rule(self.registry(registry)?, rule),
+            Edit::RemoveSubnetRule { registry, subnet } => self.remove_subnet_rule(self.registry(registry)?, subnet),
+            Edit::ReplaceSubnetRules { registry, rules } => self.replace_subnet_rules(self.registry(registry)?, rules),
+            Edit::PutNetwork(network) => self.put_network(network),
+            Edit::RemoveNetwork(key) => self.remove_network(key).and_then(|rows| self.one_row(rows, key)),
+        }
+    }
+
+    fn registry(&self, key: &str) -> Result<i64, StoreError> {
+        let mut statement = self.prepare("SELECT id FROM registries WHERE key = ?1")?;
+        statement.query_row([key], |row| row.get(0)).map_err(|error| self.fault(&error))
+    }
+
+    fn set_registry(&self, key: &str, settings: Settings) -> Result<(), StoreError> {
+        let sql = "UPDATE registries SET default_action = :action, public_network_access = :access, bypass = :bypass, \
+                   data_endpoint_enabled = :data WHERE key = :key";
+        let rows = self.prepare(sql)?.execute(named_params! {
+            ":action": settings.default_action.as_str(),
+            ":access": settings.public_network_access.as_str(),
+            ":bypass": settings.bypass.as_str(),
+            ":data": settings.data_endpoint_enabled,
+            ":key": key,
+        });
+        self.one_row(rows.map_err(|error| self.fault(&error))?, key)
+    }
+
+    fn insert_ip_rule(&self, registry: i64, rule: &IpRule) -> Result<(), StoreError> {
+        let sql = "INSERT INTO ip_rules (registry, prefix, value, action, counter) VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (registry, prefix) \
+                   DO UPDATE SET value = excluded.value, action = excluded.action, counter = excluded.counter";
+        let row = params![registry, prefix_blob::encode(&rule.prefix), rule.value, rule.action.as_str(), rule.counter];
+        self.prepare(sql)?.execute(row).map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn remove_ip_rule(&self, registry: i64, prefix: &IpNet) -> Result<(), StoreError> {
+        let mut statement = self.prepare("DELETE FROM ip_rules WHERE registry = ?1 AND prefix = ?2")?;
+        let rows = statement.execute(params![registry, prefix_blob::encode(prefix)]);
+        self.one_row(rows.map_err(|error| self.fault(&error))?, &prefix.to_string())
+    }
+
+    fn replace_ip_rules(&self, registry: i64, rules: &IpRules) -> Result<(), StoreError> {
+        self.clear("DELETE FROM ip_rules WHERE registry = ?1", registry)?;
+        rules.iter().try_for_each(|rule| self.insert_ip_rule(registry, rule))
+    }
+
+    fn insert_subnet_rule(&self, registry: i64, rule: &SubnetRule) -> Result<(), StoreError> {
+        let sql = "INSERT INTO subnet_rules (registry, network, subnet, action, counter) VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (registry, network, subnet) \
+                   DO UPDATE SET action = excluded.action, counter = excluded.counter";
+        let SubnetId { network, subnet } = &rule.subnet;
+        let row = params![registry, network, subnet, rule.action.as_str(), rule.counter];
+        self.prepare(sql)?.execute(row).map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn remove_subnet_rule(&self, registry: i64, id: &SubnetId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM subnet_rules WHERE registry = ?1 AND network = ?2 AND subnet = ?3";
+        let rows = self.prepare(sql)?.execute(params![registry, id.network, id.subnet]);
+        self.one_row(rows.map_err(|error| self.fault(&error))?, &id.to_string())
+    }
+
+    fn replace_subnet_rules(&self, registry: i64, rules: &[SubnetRule]) -> Result<(), StoreError> {
+        self.clear("DELETE FROM subnet_rules WHERE registry = ?1", registry)?;
+        rules.iter().try_for_each(|rule| self.insert_subnet_rule(registry, rule))
+    }
+
+    fn put_network(&self, network: &VirtualNetwork) -> Result<(), StoreError> {
+        let key = network.name.to_ascii_lowercase();
+        self.remove_network(&key)?;
+        let sql = "INSERT INTO networks (key, name, vni, prefixes) VALUES (?1, ?2, ?3, ?4)";
+        let row = params![key, network.name, network.vni, spaced(&network.prefixes)];
+        self.prepare(sql)?.execute(row).map_err(|error| self.fault(&error))?;
+        let sql = "INSERT INTO subnets (network, name, prefixes, service_endpoints) VALUES (?1, ?2, ?3, ?4)";
+        for subnet in &network.subnets {
+            let row = params![key, subnet.name, spaced(&subnet.prefixes), subnet.service_endpoints.join(" ")];
+            self.prepare(sql)?.execute(row).map_err(|error| self.fault(&error))?;
+        }
+        Ok(())
+    }
+
+    /// How many networks that were: one or none.
+    fn remove_network(&self, key: &str) -> Result<usize, StoreError> {
+        self.prepare("DELETE FROM subnets WHERE network = ?1")?.execute([key]).map_err(|error| self.fault(&error))?;
+        self.prepare("DELETE FROM networks WHERE key = ?1")?.execute([key]).map_err(|error| self.fault(&error))
+    }
+
+    fn clear(&self, sql: &str, registry: i64) -> Result<(), StoreError> {
+        self.prepare(sql)?.execute([registry]).map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn prepare(&self, sql: &str) -> Result<rusqlite::CachedStatement<'_>, StoreError> {
+        self.connection.prepare_cached(sql).map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(self.path, error)
+    }
+
+    /// An edit of what the policy holds meets exactly one row.
+    fn one_row(&self, rows: usize, what: &str) -> Result<(), StoreError> {
+        if rows == 1 {
+            return Ok(());
+        }
+        let problem = format!("{rows} rows where there should be one for {what}");
+        Err(StoreError::Corrupt { path: self.path.to_owned(), problem })
+    }
+}
+
+pub(super) fn set_revision(connection: &Connection, revision: u64) -> rusqlite::Result<()> {
+    connection.execute("UPDATE state SET revision = ?1", [i64::try_from(revision).unwrap_or(i64::MAX)]).map(drop)
+}
+
+fn spaced(prefixes: &[IpNet]) -> String {
+    prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

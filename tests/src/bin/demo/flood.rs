@@ -1,0 +1,75 @@
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tests::net::{Agent, Skopeo};
+
+use crate::actors::Actors;
+use crate::counters::Counters;
+use crate::half_open_flood;
+use crate::screen::{self, grouped, ms};
+use crate::syn_flood::SynFlood;
+use crate::tally::Tally;
+
+const IMAGE: &str = "large:v1";
+const PULLS: usize = 3;
+const LIMIT: Duration = Duration::from_secs(30);
+/// The flood lasts so long, or until the last pull is done.
+const FLOOD: Duration = Duration::from_secs(5);
+/// The flood never lasts longer.
+const FLOOD_LIMIT: Duration = Duration::from_secs(20);
+
+/// The same pull with and without a flood.
+pub(crate) fn show(actors: &Actors, agent: &Agent, tally: &mut Tally) -> Result<()> {
+    let skopeo = Skopeo::new(&actors.network, &actors.office, actors.registry.certificate());
+    skopeo.push(&actors.large, IMAGE, LIMIT)?.expect_success()?;
+    let calm = pulls(&skopeo)?;
+
+    let before = Counters::read(agent)?;
+    let flood = SynFlood::start(&actors.attacker, FLOOD_LIMIT)?;
+    let flooded = pulls(&skopeo)?;
+    let mut half_open = half_open_flood::count(&actors.network)?;
+    thread::sleep(FLOOD.saturating_sub(flood.lasted()));
+    half_open += half_open_flood::count(&actors.network)?;
+    let sent = flood.stop()?;
+    let after = Counters::read(agent)?;
+
+    let denied = after.since(&before, "NoRule");
+    let rate = |packets: u64| grouped(per_second(packets, sent.lasted));
+    let mut table = screen::table(&["what", "expected", "got", ""]);
+    let expected = format!("{PULLS} of {PULLS}");
+    for (what, pulls) in [("office pulls 50 MB, no flood", &calm), ("office pulls 50 MB, during the flood", &flooded)] {
+        let got = format!("{} of {PULLS}, median {}", pulls.len(), ms(screen::median(pulls.clone())));
+        table.add_row([what, &expected, &got, tally.row(what, pulls.len() == PULLS)]);
+    }
+    let got = format!("{} in {:.1} s: {} per second", grouped(denied), sent.lasted.as_secs_f32(), rate(denied));
+    table.add_row(["SYNs that the guard denied", "a flood", &got, tally.row("SYNs denied", denied > 100_000)]);
+    let got = half_open.to_string();
+    table.add_row(["spoofed SYNs that reached the registry", "0", &got, tally.row("spoofed SYNs", half_open == 0)]);
+    screen::show(&table.to_string());
+    println!(
+        "  The attacker's link took {} SYNs per second, from random spoofed addresses. Attacker, guard, registry and client \
+         share the {} CPUs of this machine.",
+        rate(sent.frames),
+        thread::available_parallelism()?
+    );
+    Ok(())
+}
+
+/// How long each pull took that succeeded.
+fn pulls(skopeo: &Skopeo<'_>) -> Result<Vec<Duration>> {
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    for _ in 0..PULLS {
+        let ran = skopeo.pull(IMAGE, LIMIT.saturating_sub(begun.elapsed()))?;
+        if ran.success() {
+            took.push(ran.took);
+        }
+    }
+    Ok(took)
+}
+
+fn per_second(packets: u64, lasted: Duration) -> u64 {
+    let millis = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX).max(1);
+    packets.saturating_mul(1000) / millis
+}

@@ -1,0 +1,101 @@
+//! The demonstration behind `cargo xtask demo`: a real registry in network namespaces of its own, before and behind the guard.
+//!
+//! Ends with exit code 0 only if every row was as expected and nothing stays behind.
+
+mod actors;
+mod counters;
+mod flood;
+mod half_open_flood;
+mod leftovers;
+mod live;
+mod policy;
+mod real_clients;
+mod report;
+mod screen;
+mod syn_flood;
+mod tally;
+mod visit;
+mod visits;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Uid;
+use tests::net::Agent;
+
+use crate::actors::Actors;
+use crate::leftovers::Traces;
+use crate::screen::heading;
+use crate::tally::Tally;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    // Ctrl-C ends the actors, and their end ends the demo, which then still tidies up.
+    if let Err(error) = SigSet::from(Signal::SIGINT).thread_block() {
+        eprintln!("error: blocking SIGINT: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut tally = Tally::default();
+    if let Err(error) = show(&mut tally) {
+        eprintln!("\nerror: the demo could not go on: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    println!("\n{tally} ({:.0} s)", started.elapsed().as_secs_f32());
+    if tally.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn show(tally: &mut Tally) -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "it creates network namespaces and loads BPF programs, which only root may; \
+         sudo --preserve-env=PATH,HOME cargo xtask demo"
+    );
+    let traces = acts(tally)?;
+    heading("Nothing stays behind");
+    for (what, left) in traces.left_behind()? {
+        let found = if left.is_empty() { "none".to_owned() } else { left.join(", ") };
+        println!("  {what}: {found}   {}", tally.row(what, left.is_empty()));
+    }
+    Ok(())
+}
+
+/// Everything that needs the actors, who are gone when it returns; what to look for afterwards.
+fn acts(tally: &mut Tally) -> Result<Traces> {
+    heading("A registry, its clients, no guard yet");
+    let actors = Actors::assemble()?;
+    actors.introduce();
+    let visits = visits::all();
+    let unguarded = visits::attend(&visits, &actors, None)?;
+
+    heading("The guard, and the networks that may come in");
+    let mut agent = Agent::prepare(&actors.network, "agent", &policy::config(&actors.network))?;
+    let begun = Instant::now();
+    agent.run().context("starting the guard")?;
+    println!(
+        "  registry-guard runs and guards {} interfaces ({})",
+        actors.network.interfaces().len(),
+        screen::ms(begun.elapsed())
+    );
+    println!("  A fresh guard lets nobody in. Each command returns when the kernel enforces it:");
+    policy::write(&agent)?;
+    let traces = Traces::of(&actors.network, &agent)?;
+
+    heading("Who gets in, without and with the guard");
+    let guarded = visits::attend(&visits, &actors, Some(&agent))?;
+    visits::print(&visits, &unguarded, &guarded, tally);
+
+    heading("Real clients");
+    real_clients::show(&actors, tally)?;
+
+    heading("A rule added and removed live");
+    live::show(&actors, &agent, tally)?;
+
+    heading("A flood of denied SYNs while an allowed client pulls");
+    flood::show(&actors, &agent, tally)?;
+
+    heading("What the guard says of itself");
+    report::show(&agent, tally)?;
+    Ok(traces)
+}

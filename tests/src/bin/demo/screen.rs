@@ -1,0 +1,58 @@
+//! How the demo looks.
+
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// As wide as the tables get, in columns.
+const WIDTH: u16 = 118;
+
+/// Starts an act.
+pub(crate) fn heading(text: &str) {
+    println!("\n== {text} ==\n");
+}
+
+/// A table with this header.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(WIDTH).set_header(header);
+    table
+}
+
+/// Prints `text` indented; a table, or what a command printed.
+pub(crate) fn show(text: &str) {
+    for line in text.lines() {
+        println!("  {line}");
+    }
+}
+
+/// A duration in milliseconds, with as many digits as mean something.
+pub(crate) fn ms(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    let digits = match milliseconds {
+        ..10.0 => 2,
+        10.0..100.0 => 1,
+        _ => 0,
+    };
+    format!("{milliseconds:.digits$} ms")
+}
+
+/// A large number in groups of three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The middle one; zero if there is none.
+pub(crate) fn median(mut durations: Vec<Duration>) -> Duration {
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).copied().unwrap_or_default()
+}

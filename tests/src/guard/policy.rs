@@ -1,0 +1,89 @@
+//! The naive policy in the words of the agent.
+
+use std::collections::BTreeMap;
+
+use registry_guard::kernel;
+use registry_guard::policy::{
+    Action, IpRule, Policy, PublicNetworkAccess, REGISTRY_SERVICE, Registry, Settings, Subnet, SubnetId, SubnetRule,
+    VirtualNetwork,
+};
+use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, Response};
+
+use crate::naive::{self, Place, UdpAnswer};
+
+/// Every registry is in the slot of its index. Each tag becomes a network of its own with a subnet for each prefix.
+pub(super) fn policy(naive: &naive::Policy) -> Policy {
+    let mut policy = Policy::default();
+    let mut counter = 0..;
+    for (slot, registry) in (0..).zip(&naive.registries) {
+        let mut compiled = Registry::new(format!("registry{slot}"), slot, "2026-01-01T00:00:00Z", settings(registry));
+        for rule in &registry.rules {
+            let action = if rule.allow { Action::Allow } else { Action::Deny };
+            let counter = counter.next().unwrap_or(u32::MAX);
+            if rule.tag == 0 {
+                let value = rule.prefix.to_string();
+                compiled.ip_rules.insert(IpRule { value, prefix: rule.prefix, action, counter });
+            } else {
+                let subnet = subnet(&mut policy.networks, rule);
+                compiled.subnet_rules.push(SubnetRule { subnet, action, counter });
+            }
+        }
+        policy.registries.insert(compiled.name.clone(), compiled);
+    }
+    policy
+}
+
+/// What the program knows about the host that `naive` describes. Registries with an odd index reset what they deny.
+pub(super) fn host_tables(naive: &naive::Policy) -> kernel::HostTables {
+    let endpoints = naive.endpoints.iter().map(|endpoint| {
+        let slot = u16::try_from(endpoint.registry).unwrap_or(u16::MAX - 1);
+        let response = if slot % 2 == 1 { Response::Reset } else { Response::Drop };
+        let datagrams = match naive.registries[endpoint.registry].udp {
+            UdpAnswer::Deny => Datagrams::Deny,
+            UdpAnswer::Judge => Datagrams::Judge,
+        };
+        (key(endpoint.place, endpoint.port), Endpoint::new(slot, response, datagrams))
+    });
+    kernel::HostTables {
+        vxlan_port: naive.vxlan_port,
+        trusted_vteps: naive.trusted_vteps.clone(),
+        endpoints: endpoints.collect(),
+    }
+}
+
+fn key(place: Place, port: u16) -> EndpointKey {
+    match place {
+        Place::EveryIpv4 => EndpointKey::wildcard(Family::V4, port),
+        Place::EveryIpv6 => EndpointKey::wildcard(Family::V6, port),
+        Place::Address(address) => EndpointKey::exact(&Address::from(address), port),
+    }
+}
+
+fn settings(registry: &naive::Registry) -> Settings {
+    Settings {
+        default_action: if registry.default_allow { Action::Allow } else { Action::Deny },
+        public_network_access: if registry.public_network_access {
+            PublicNetworkAccess::Enabled
+        } else {
+            PublicNetworkAccess::Disabled
+        },
+        ..Settings::FRESH
+    }
+}
+
+fn subnet(networks: &mut BTreeMap<String, VirtualNetwork>, rule: &naive::Rule) -> SubnetId {
+    let name = format!("network{}", rule.tag);
+    let network = networks.entry(name.clone()).or_insert_with(|| VirtualNetwork {
+        name: name.clone(),
+        vni: rule.tag,
+        prefixes: Vec::new(),
+        subnets: Vec::new(),
+    });
+    let subnet = format!("subnet{}", network.subnets.len());
+    network.subnets.push(Subnet {
+        name: subnet.clone(),
+        prefixes: vec![rule.prefix],
+        service_endpoints: vec![REGISTRY_SERVICE.to_owned()],
+    });
+    SubnetId::new(name, subnet)
+}

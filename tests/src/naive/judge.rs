@@ -1,0 +1,82 @@
+use std::net::IpAddr;
+
+use super::policy::{Place, Policy, Registry, UdpAnswer};
+use super::verdict::{Allowed, Denied, Verdict};
+
+/// The VXLAN packet around the frame that is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Tunnel {
+    pub(super) outer_source: IpAddr,
+    pub(super) vni: u32,
+}
+
+/// Who opens a connection to where.
+#[derive(Clone, Copy)]
+pub(super) struct Opening {
+    pub(super) tunnel: Option<Tunnel>,
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) port: u16,
+}
+
+/// The opening of a TCP connection.
+pub(super) fn connection(policy: &Policy, opening: Opening) -> Verdict {
+    match guarded(policy, opening) {
+        None => Verdict::Pass,
+        Some(registry) => judge(policy, registry, opening, false),
+    }
+}
+
+/// A datagram, whether it opens something or not.
+pub(super) fn datagram(policy: &Policy, opening: Opening) -> Verdict {
+    match guarded(policy, opening) {
+        None => Verdict::Pass,
+        Some(registry) => judge(policy, registry, opening, registry.udp == UdpAnswer::Deny),
+    }
+}
+
+fn guarded(policy: &Policy, opening: Opening) -> Option<&Registry> {
+    let at = |place: Place| {
+        let mut endpoints = policy.endpoints.iter();
+        endpoints.find(|endpoint| endpoint.port == opening.port && endpoint.place == place)
+    };
+    let everywhere = match opening.destination {
+        IpAddr::V4(_) => Place::EveryIpv4,
+        IpAddr::V6(_) => Place::EveryIpv6,
+    };
+    let endpoint = at(Place::Address(opening.destination)).or_else(|| at(everywhere))?;
+    Some(&policy.registries[endpoint.registry])
+}
+
+fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_datagram: bool) -> Verdict {
+    let mut tag = 0;
+    if let Some(tunnel) = opening.tunnel {
+        let trusted = policy.trusted_vteps.iter().any(|prefix| prefix.contains(&tunnel.outer_source));
+        if !trusted {
+            return Verdict::Deny(Denied::UntrustedVtep);
+        }
+        if tunnel.vni == 0 {
+            return Verdict::Deny(Denied::VniZero);
+        }
+        tag = tunnel.vni;
+    }
+    if unanswered_datagram {
+        return Verdict::Deny(Denied::UdpToGuardedPort);
+    }
+    if !registry.public_network_access {
+        return Verdict::Deny(Denied::PublicAccessDisabled);
+    }
+    let mut longest: Option<(u8, bool)> = None;
+    for rule in &registry.rules {
+        let covers = rule.tag == tag && rule.prefix.contains(&opening.source);
+        if covers && longest.is_none_or(|(length, _)| length < rule.prefix.prefix_len()) {
+            longest = Some((rule.prefix.prefix_len(), rule.allow));
+        }
+    }
+    match longest {
+        Some((_, true)) => Verdict::Allow(Allowed::ByRule),
+        Some((_, false)) => Verdict::Deny(Denied::ByRule),
+        None if registry.default_allow => Verdict::Allow(Allowed::ByDefault),
+        None => Verdict::Deny(Denied::ByDefault),
+    }
+}

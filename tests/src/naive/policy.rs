@@ -1,0 +1,86 @@
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// Everything that a verdict depends on beside the frame.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Where the registries listen.
+    pub endpoints: Vec<Endpoint>,
+    /// The UDP port that carries VXLAN.
+    pub vxlan_port: u16,
+    /// The outer sources whose VXLAN packets are believed.
+    pub trusted_vteps: Vec<IpNet>,
+    /// The registries.
+    pub registries: Vec<Registry>,
+}
+
+/// A local address and port that belongs to a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where.
+    pub place: Place,
+    /// The port, of TCP and of every datagram transport.
+    pub port: u16,
+    /// The index into [`Policy::registries`].
+    pub registry: usize,
+}
+
+impl Endpoint {
+    /// The endpoints that a configured listening address stands for: `0.0.0.0` is every IPv4 address, `::` every address.
+    pub fn listening(listen: SocketAddr, registry: usize) -> Vec<Self> {
+        let places = match listen.ip() {
+            IpAddr::V4(address) if address.is_unspecified() => vec![Place::EveryIpv4],
+            IpAddr::V6(address) if address.is_unspecified() => {
+                vec![Place::EveryIpv4, Place::EveryIpv6]
+            }
+            address => vec![Place::Address(address)],
+        };
+        let port = listen.port();
+        places.into_iter().map(|place| Self { place, port, registry }).collect()
+    }
+}
+
+/// The local addresses of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// This one.
+    Address(IpAddr),
+    /// Every IPv4 address.
+    EveryIpv4,
+    /// Every IPv6 address.
+    EveryIpv6,
+}
+
+/// One registry's settings and rules.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Whether a source that no rule covers is allowed.
+    pub default_allow: bool,
+    /// Whether anyone is allowed at all.
+    pub public_network_access: bool,
+    /// What datagrams to its ports meet.
+    pub udp: UdpAnswer,
+    /// The rules, in any order.
+    pub rules: Vec<Rule>,
+}
+
+/// What datagrams to a guarded port meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UdpAnswer {
+    /// Denial, whatever the rules.
+    Deny,
+    /// The same judgement as the opening of a TCP connection.
+    Judge,
+}
+
+/// What sources of one prefix and one tag get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// 0 for public traffic, otherwise the VNI.
+    pub tag: u32,
+    /// The sources.
+    pub prefix: IpNet,
+    /// Whether they are allowed.
+    pub allow: bool,
+}

@@ -1,0 +1,171 @@
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::daemon::Daemon;
+use super::namespace::Namespace;
+use super::network::Network;
+use super::timed::{self, Ran};
+
+/// The agent under test, in the registry's host, with state, pins and socket of its own.
+#[derive(Debug)]
+pub struct Agent {
+    daemon: Option<Daemon>,
+    host: Namespace,
+    program: PathBuf,
+    folder: PathBuf,
+    pins: PathBuf,
+}
+
+impl Agent {
+    /// How long the agent may take to answer, and a command to end.
+    const LIMIT: Duration = Duration::from_mins(1);
+
+    /// Starts an agent with this `config.toml` and waits until it answers.
+    pub fn start(network: &Network, config: &str) -> Result<Self> {
+        let mut agent = Self::prepare(network, "agent", config)?;
+        agent.run()?;
+        Ok(agent)
+    }
+
+    /// An agent called `name` that is not started yet; of each network and name there is one.
+    pub fn prepare(network: &Network, name: &str, config: &str) -> Result<Self> {
+        let folder = network.folder().join(name);
+        let pins = network.bpffs().join(name);
+        for folder in [&folder, &pins] {
+            fs::create_dir(folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        let agent = Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins };
+        agent.configure(config)?;
+        Ok(agent)
+    }
+
+    /// Writes another `config.toml`, which counts from the next start.
+    pub fn configure(&self, config: &str) -> Result<()> {
+        fs::write(self.config(), config).with_context(|| format!("writing {}", self.config().display()))
+    }
+
+    /// Starts the agent and waits until it answers.
+    pub fn run(&mut self) -> Result<()> {
+        ensure!(self.daemon.is_none(), "the agent runs already");
+        let mut daemon = Daemon::start(&mut self.run_command(), &self.folder.join("log"))?;
+        daemon
+            .wait_until(Self::LIMIT, || self.cli(["status"]).is_ok_and(|ran| ran.success()))
+            .context("starting the agent")?;
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// What starts the agent; for tests that want to see it fail.
+    pub fn run_command(&self) -> Command {
+        let mut command = self.host.command(&self.program);
+        command.arg("run");
+        for (flag, value) in [
+            ("--config", self.config()),
+            ("--state", self.state()),
+            ("--pins", self.pins.clone()),
+            ("--socket", self.socket()),
+        ] {
+            command.arg(flag).arg(value);
+        }
+        command
+    }
+
+    /// A command of the CLI that talks to this agent.
+    pub fn cli_command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = self.host.command(&self.program);
+        command
+            .args(arguments)
+            .env("REGISTRY_GUARD_CONFIG", self.config())
+            .env("REGISTRY_GUARD_STATE", self.state())
+            .env("REGISTRY_GUARD_PINS", &self.pins)
+            .env("REGISTRY_GUARD_SOCKET", self.socket());
+        command
+    }
+
+    /// Runs a command of the CLI, whatever comes of it.
+    pub fn cli(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Ran> {
+        timed::run(&mut self.cli_command(arguments), Self::LIMIT)
+    }
+
+    /// Runs a command of the CLI that must succeed; returns the JSON that it prints, or null if it prints nothing.
+    pub fn json(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Value> {
+        let mut command = self.cli_command(arguments);
+        let ran = timed::run(&mut command, Self::LIMIT)?;
+        let ran = ran.expect_success().with_context(|| format!("{command:?}"))?;
+        if ran.stdout.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&ran.stdout).with_context(|| format!("{command:?} printed {}", ran.stdout))
+    }
+
+    /// Ends the agent as a service manager does, and waits.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        let mut daemon = self.daemon.take().context("the agent does not run")?;
+        daemon.end(Signal::SIGTERM).context("stopping the agent")
+    }
+
+    /// Stops the agent and starts it again.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        self.run()
+    }
+
+    /// Kills the agent without a warning.
+    pub fn kill9(&mut self) -> Result<()> {
+        let mut daemon = self.daemon.take().context("the agent does not run")?;
+        daemon.end(Signal::SIGKILL)?;
+        Ok(())
+    }
+
+    /// The id of the process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.daemon.as_ref().map(Daemon::pid)
+    }
+
+    /// What the agent printed since it was first started.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// The `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config.toml")
+    }
+
+    /// The folder of the policy store.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// The folder of the pins, in the network's bpffs.
+    pub fn pins(&self) -> &Path {
+        &self.pins
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("control.sock")
+    }
+}
+
+/// The program under test: `REGISTRY_GUARD_BIN`, or the one that was built beside the running test.
+fn program() -> Result<PathBuf> {
+    if let Some(program) = env::var_os("REGISTRY_GUARD_BIN") {
+        return Ok(program.into());
+    }
+    let test = env::current_exe()?;
+    let built = test.ancestors().skip(1).take(2).map(|folder| folder.join("registry-guard"));
+    let found = built.clone().find(|program| program.is_file());
+    found.with_context(|| {
+        let tried: Vec<String> = built.map(|program| program.display().to_string()).collect();
+        format!("no registry-guard at {}; build it, or name it in REGISTRY_GUARD_BIN", tried.join(" or "))
+    })
+}

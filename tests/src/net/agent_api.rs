@@ -1,0 +1,88 @@
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::agent::Agent;
+
+/// What the API answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null if there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of an answer that says success, or an error with what it says.
+    pub fn expect_success(self) -> Result<Value> {
+        ensure!((200..300).contains(&self.status), "the API answered {}: {}", self.status, self.body);
+        Ok(self.body)
+    }
+}
+
+impl Agent {
+    /// The path of a registry in the API.
+    pub fn registry_path(registry: &str) -> String {
+        let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/registry-guard";
+        format!("{group}/providers/Microsoft.ContainerRegistry/registries/{registry}")
+    }
+
+    /// One request to the API, without the CLI in between; `headers` are whole lines.
+    pub fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
+        let socket = self.socket();
+        let mut stream = UnixStream::connect(&socket).with_context(|| format!("connecting to {}", socket.display()))?;
+        for set_timeout in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
+            set_timeout(&stream, Some(Duration::from_mins(2)))?;
+        }
+        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).context("reading the answer")?;
+        parse(&answer).with_context(|| format!("the answer {answer:?}"))
+    }
+
+    /// Changes parts of the registry, as a merge patch, and returns the small answer.
+    pub fn patch(&self, registry: &str, patch: &Value) -> Result<Value> {
+        let path = format!("{}?return=minimal", Self::registry_path(registry));
+        self.request("PATCH", &path, &[], patch.to_string().as_bytes())?.expect_success()
+    }
+
+    /// How many packets a registry decided with this reason.
+    pub fn counter(&self, registry: &str, reason: &str) -> Result<u64> {
+        let status = self.request("GET", "/status", &[], &[])?.expect_success()?;
+        let registries = status["registries"].as_array().context("registries")?;
+        let registry = registries.iter().find(|one| one["name"] == registry).context("no such registry")?;
+        Ok(registry["counters"][reason].as_u64().unwrap_or(0))
+    }
+}
+
+fn parse(answer: &str) -> Result<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n").context("no end of the head")?;
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    ensure!(!head.to_ascii_lowercase().contains("transfer-encoding"), "the body is in chunks");
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body)? };
+    Ok(Answer { status, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_a_status_and_perhaps_a_body() {
+        let answer = parse("HTTP/1.1 412 Precondition Failed\r\nContent-Length: 7\r\n\r\n{\"a\":1}").unwrap();
+        assert_eq!((answer.status, answer.body["a"].as_u64()), (412, Some(1)));
+        assert_eq!(parse("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body, Value::Null);
+        assert!(parse("HTTP/1.1").is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! Real traffic between named actors, each in a network namespace of its own, with the kernel's own links and real clients.
+//!
+//! A [`Network`] starts with the registry's host. Each [`Client`] gets a veth pair of its own to the host; an overlay client
+//! reaches the registry through VXLAN. Whatever a test starts here ends when its value is dropped, also when the test
+//! panics; what a killed test run left behind is removed by the next one.
+
+mod abandoned;
+mod agent;
+mod agent_api;
+mod bpffs;
+mod carrier;
+mod certificate;
+mod client;
+mod connect;
+mod curl;
+mod daemon;
+mod docker_registry;
+mod eventually;
+mod guard_config;
+mod half_open;
+mod image;
+mod injector;
+mod listener;
+mod login;
+mod namespace;
+mod network;
+mod overlay;
+mod podman;
+mod skopeo;
+mod timed;
+mod traffic;
+
+pub use agent::Agent;
+pub use agent_api::Answer;
+pub use bpffs::Bpffs;
+pub use certificate::Certificate;
+pub use client::Client;
+pub use connect::{Attempt, Outcome, connect, open};
+pub use curl::Curl;
+pub use daemon::Daemon;
+pub use docker_registry::DockerRegistry;
+pub use eventually::eventually;
+pub use guard_config::GuardConfig;
+pub use half_open::half_open;
+pub use image::Image;
+pub use injector::Injector;
+pub use listener::Listener;
+pub use login::Login;
+pub use namespace::Namespace;
+pub use network::Network;
+pub use overlay::Overlay;
+pub use podman::Podman;
+pub use skopeo::Skopeo;
+pub use timed::{Ran, run};
+pub use traffic::{Attempts, Traffic};

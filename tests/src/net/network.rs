@@ -1,0 +1,124 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+use ipnet::IpNet;
+use tempfile::TempDir;
+
+use super::abandoned;
+use super::bpffs::Bpffs;
+use super::client::Client;
+use super::half_open::half_open;
+use super::namespace::Namespace;
+use super::overlay::Overlay;
+
+/// The registry's host and the clients around it.
+///
+/// The host has the registry's and the underlay's addresses on `lo`, so they do not come and go with its links. Every
+/// interface on the host's side has the hardware address that [`crate::packet::Ethernet`] sends to by default.
+#[derive(Debug)]
+pub struct Network {
+    host: Namespace,
+    clients: u8,
+    interfaces: Vec<String>,
+    // The mount goes before the folder that it is mounted in.
+    bpffs: Bpffs,
+    folder: TempDir,
+    label: String,
+}
+
+impl Network {
+    /// The registry's IPv4 address.
+    pub const REGISTRY_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+    /// The registry's IPv6 address.
+    pub const REGISTRY_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10);
+    /// The host's own VTEP address over IPv4.
+    pub const UNDERLAY_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    /// The host's own VTEP address over IPv6.
+    pub const UNDERLAY_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1);
+    /// The name by which clients know the registry.
+    pub const LOGIN_SERVER: &str = "contoso.example.com";
+
+    /// A host without clients.
+    pub fn new() -> Result<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        abandoned::remove_once()?;
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let label = format!("{}{}-{number}-", abandoned::PREFIX, std::process::id());
+        // The label is unique already, and references to images on disk want lower case.
+        let folder = tempfile::Builder::new().prefix(label.trim_end_matches('-')).rand_bytes(0).tempdir()?;
+        let bpffs = Bpffs::mount(folder.path())?;
+        let host = Namespace::create(&format!("{label}host"))?;
+        host.ip(&format!(
+            "addr add {}/32 dev lo\naddr add {}/128 dev lo nodad\naddr add {}/32 dev lo\naddr add {}/128 dev lo nodad\n",
+            Self::REGISTRY_V4,
+            Self::REGISTRY_V6,
+            Self::UNDERLAY_V4,
+            Self::UNDERLAY_V6
+        ))?;
+        // Half-open connections are what tests count; a full backlog would hide them behind SYN cookies.
+        host.sysctl("net/ipv4/tcp_max_syn_backlog", "65536")?;
+        host.sysctl("net/core/somaxconn", "65536")?;
+        Ok(Self { host, clients: 0, interfaces: Vec::new(), bpffs, folder, label })
+    }
+
+    /// Where the registry and the agent run.
+    pub fn host(&self) -> &Namespace {
+        &self.host
+    }
+
+    /// A BPF file system for this network's agents.
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
+    }
+
+    /// A folder for whatever this network's actors write; it goes with the network.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The host's interfaces towards its clients, in the order in which these were added.
+    pub fn interfaces(&self) -> &[String] {
+        &self.interfaces
+    }
+
+    /// A client of this name (at most 12 characters) with these addresses, all on one interface, the first preferred.
+    pub fn client(&mut self, name: &str, addresses: &[&str]) -> Result<Client> {
+        let addresses = parse(addresses)?;
+        self.attach(name, addresses)
+    }
+
+    /// A client that reaches the registry through VXLAN: its VTEP is at `underlay`, its own addresses are `addresses`.
+    pub fn overlay_client(&mut self, name: &str, underlay: &str, vni: u32, addresses: &[&str]) -> Result<Overlay> {
+        let addresses = parse(addresses)?;
+        let underlay: IpAddr = underlay.parse().with_context(|| format!("`{underlay}` is no address"))?;
+        let vtep = self.attach(name, vec![underlay])?;
+        Overlay::build(self, vtep, underlay, vni, addresses)
+    }
+
+    /// Lets the host answer to `prefix` through this client's link, so that a client can send from addresses that it does
+    /// not have: the host then keeps a half-open connection, since nobody refuses its answer.
+    pub fn route(&self, prefix: &str, client: &Client) -> Result<()> {
+        let prefix: IpNet = prefix.parse().with_context(|| format!("`{prefix}` is no prefix"))?;
+        self.host.ip(&format!("route add {prefix} dev {}", client.host_interface()))
+    }
+
+    /// How many connections from `source` the host's kernel holds half open, that is: how many SYNs it accepted.
+    pub fn half_open(&self, source: IpAddr) -> Result<usize> {
+        self.host.within(|| half_open(source))?
+    }
+
+    fn attach(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<Client> {
+        self.clients += 1;
+        let namespace = Namespace::create(&format!("{}{name}", self.label))?;
+        let client = Client::attach(&self.host, namespace, name, self.clients, addresses, self.folder.path())?;
+        self.interfaces.push(client.host_interface().to_owned());
+        Ok(client)
+    }
+}
+
+fn parse(addresses: &[&str]) -> Result<Vec<IpAddr>> {
+    let parsed = addresses.iter().map(|text| text.parse().with_context(|| format!("`{text}` is no address")));
+    parsed.collect()
+}

@@ -1,0 +1,89 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use rand::Rng;
+use rand::seq::IndexedRandom as _;
+
+use crate::naive::{Endpoint, Place, Policy, Registry, Rule, UdpAnswer};
+
+/// The tags of all random rules; 0 is public traffic.
+const TAGS: [u32; 4] = [0, 5001, 5002, 0x00ff_ffff];
+/// The ports of all random endpoints.
+const PORTS: [u16; 3] = [443, 5000, 8443];
+
+/// A policy of one to four registries with up to 40 rules each; no prefix stands twice under one tag.
+pub fn policy(rng: &mut impl Rng) -> Policy {
+    let mut policy = Policy {
+        vxlan_port: *[4789, 4789, 8472].choose(rng).unwrap_or(&4789),
+        trusted_vteps: (0..rng.random_range(0..4)).map(|_| prefix(rng)).collect(),
+        ..Policy::default()
+    };
+    for registry in 0..rng.random_range(1..=4) {
+        policy.registries.push(random_registry(rng));
+        for _ in 0..rng.random_range(1..=3) {
+            let place = match rng.random_range(0..6) {
+                0 => Place::EveryIpv4,
+                1 => Place::EveryIpv6,
+                2 | 3 => Place::Address(Ipv4Addr::new(203, 0, 113, rng.random_range(10..14)).into()),
+                _ => Place::Address(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, rng.random_range(0x10..0x14)).into()),
+            };
+            let port = *PORTS.choose(rng).unwrap_or(&443);
+            let taken = policy.endpoints.iter().any(|endpoint| endpoint.place == place && endpoint.port == port);
+            if !taken {
+                policy.endpoints.push(Endpoint { place, port, registry });
+            }
+        }
+    }
+    policy
+}
+
+fn random_registry(rng: &mut impl Rng) -> Registry {
+    let mut rules: Vec<Rule> = Vec::new();
+    for _ in 0..rng.random_range(0..40) {
+        let tag = *TAGS.choose(rng).unwrap_or(&0);
+        let prefix = prefix(rng);
+        if !rules.iter().any(|rule| rule.tag == tag && rule.prefix == prefix) {
+            rules.push(Rule { tag, prefix, allow: rng.random_bool(0.6) });
+        }
+    }
+    Registry {
+        default_allow: rng.random_bool(0.3),
+        public_network_access: rng.random_bool(0.85),
+        udp: if rng.random() { UdpAnswer::Deny } else { UdpAnswer::Judge },
+        rules,
+    }
+}
+
+/// A prefix of any length, from few enough addresses that rules nest and siblings meet.
+fn prefix(rng: &mut impl Rng) -> IpNet {
+    if rng.random() {
+        let address = Ipv4Addr::new(198, 51, rng.random_range(100..102), rng.random());
+        let length = *[0, 1, 8, 16, 22, 23, 24, 25, 28, 31, 32, 32].choose(rng).unwrap_or(&32);
+        Ipv4Net::new_assert(address, length).trunc().into()
+    } else {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 1, rng.random_range(0..2), 0, 0, 0, rng.random_range(0..512));
+        let length = *[0, 1, 32, 47, 48, 63, 64, 65, 96, 120, 127, 128, 128].choose(rng).unwrap_or(&128);
+        Ipv6Net::new_assert(address, length).trunc().into()
+    }
+}
+
+/// A tag that a frame may carry: mostly one with rules.
+pub(super) fn tag(rng: &mut impl Rng) -> u32 {
+    if rng.random_bool(0.1) { rng.random_range(0..1 << 24) } else { *TAGS.choose(rng).unwrap_or(&0) }
+}
+
+/// A destination: mostly a guarded endpoint of the family, else its neighbourhood.
+pub(super) fn destination(rng: &mut impl Rng, policy: &Policy, ipv4: bool) -> (IpAddr, u16) {
+    let any: IpAddr = if ipv4 {
+        Ipv4Addr::new(203, 0, 113, rng.random_range(9..15)).into()
+    } else {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, rng.random_range(0x0f..0x15)).into()
+    };
+    let endpoint = policy.endpoints.choose(rng).filter(|_| rng.random_bool(0.8));
+    let port = endpoint.map_or_else(|| *PORTS.choose(rng).unwrap_or(&443), |endpoint| endpoint.port);
+    let port = if rng.random_bool(0.05) { rng.random() } else { port };
+    match endpoint.map(|endpoint| endpoint.place) {
+        Some(Place::Address(address)) if address.is_ipv4() == ipv4 => (address, port),
+        _ => (any, port),
+    }
+}
