@@ -71,8 +71,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;
-    if let Some((ring, budget)) = events {
-        let log = denied_log::follow(agent.clone(), ring, budget);
+    if let Some((events, budget)) = events {
+        let log = denied_log::follow(agent.clone(), events, budget);
         tokio::spawn(async move {
             if let Err(problem) = log.await {
                 error!(%problem, "denied packets are no longer logged; verdicts do not depend on it");

@@ -3,19 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aya::maps::{MapData, RingBuf};
 use registry_guard_common::{Class, Event, Response};
-use tokio::io::unix::AsyncFd;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
-use zerocopy::FromBytes as _;
 
 use super::Agent;
-use crate::kernel::{EventBudget, KernelError, ReasonCounts, interface_name};
+use crate::kernel::{EventBudget, Events, KernelError, ReasonCounts, interface_name};
 
 /// Writes one line for each event until the runtime ends.
-pub(super) async fn follow(agent: Agent, ring: RingBuf<MapData>, mut budget: EventBudget) -> anyhow::Result<()> {
-    let mut ring = AsyncFd::register(ring)?;
+pub(super) async fn follow(agent: Agent, events: Events, mut budget: EventBudget) -> anyhow::Result<()> {
+    let mut events = events.stream()?;
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut written = 0;
@@ -31,15 +28,11 @@ pub(super) async fn follow(agent: Agent, ring: RingBuf<MapData>, mut budget: Eve
                 }
                 (denied, written) = (now, 0);
             }
-            ready = ring.readable_mut() => {
-                let mut ready = ready?;
-                while let Some(item) = ready.get_inner_mut().next() {
-                    if let Ok((event, _)) = Event::read_from_prefix(&item) {
-                        log(&agent, &event);
-                        written += 1;
-                    }
+            arrived = events.next() => {
+                for event in arrived? {
+                    log(&agent, &event);
+                    written += 1;
                 }
-                ready.clear_ready();
             }
         }
     }

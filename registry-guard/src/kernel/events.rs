@@ -1,8 +1,46 @@
-//! The budget of denied events.
+//! Denied packets that the program tells about, and their budget.
 
-use aya::maps::{Array, MapData};
+use std::io;
+
+use aya::maps::{Array, MapData, RingBuf};
+use registry_guard_common::Event;
+use tokio::io::unix::AsyncFd;
+use zerocopy::FromBytes as _;
 
 use super::KernelError;
+
+/// The events that the program has written and nobody has read.
+pub struct Events(RingBuf<MapData>);
+
+impl Events {
+    pub(super) fn new(ring: RingBuf<MapData>) -> Self {
+        Self(ring)
+    }
+
+    /// Makes them a stream. Must be called within a tokio runtime.
+    #[expect(unsafe_code, reason = "tokio has no safe way to wait for a descriptor it does not know")]
+    pub fn stream(self) -> io::Result<EventStream> {
+        // SAFETY: the ring owns the descriptor of its map from here until both are dropped, and always names that one.
+        Ok(EventStream(unsafe { AsyncFd::register(self.0) }?))
+    }
+}
+
+/// The events as they come.
+pub struct EventStream(AsyncFd<RingBuf<MapData>>);
+
+impl EventStream {
+    /// Waits until there are events and returns them all.
+    pub async fn next(&mut self) -> io::Result<Vec<Event>> {
+        let mut ready = self.0.readable_mut().await?;
+        let ring = ready.get_inner_mut();
+        let mut events = Vec::new();
+        while let Some(bytes) = ring.next() {
+            events.extend(Event::read_from_prefix(&bytes).map(|(event, _)| event));
+        }
+        ready.clear_ready();
+        Ok(events)
+    }
+}
 
 /// How many denied packets the program may still tell about.
 pub struct EventBudget(Array<MapData, i64>);

@@ -12,7 +12,7 @@ mod rules;
 
 use std::path::Path;
 
-use aya::maps::{Array, MapData, RingBuf};
+use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 
@@ -20,7 +20,7 @@ pub(crate) use self::attach::interface_name;
 pub use self::attach::{AttachError, Attachment, detach_pins, pinned_links};
 pub use self::counters::ReasonCounts;
 pub use self::error::KernelError;
-pub use self::events::EventBudget;
+pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
 pub use self::probe::Answer;
 pub use self::rules::{Row, RuleTrie, Table};
@@ -42,7 +42,7 @@ pub struct Kernel {
     host: HostMaps,
     rules: Rules,
     counters: Counters,
-    events: Option<RingBuf<MapData>>,
+    events: Option<Events>,
     budget: Option<EventBudget>,
     program_id: u32,
 }
@@ -64,7 +64,7 @@ impl Kernel {
         let program = program(&mut ebpf)?;
         program.load().map_err(KernelError::Verifier)?;
         let program_id = program.info()?.id();
-        let events = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)?;
+        let events = Events::new(RingBuf::try_from(take(&mut ebpf, "EVENTS")?)?);
         let budget = EventBudget::new(Array::try_from(take(&mut ebpf, "EVENT_BUDGET")?)?);
         Ok(Self {
             host: HostMaps::take(&mut ebpf)?,
@@ -115,7 +115,7 @@ impl Kernel {
     }
 
     /// The stream of denied events and its budget; there is one reader.
-    pub fn take_events(&mut self) -> Option<(RingBuf<MapData>, EventBudget)> {
+    pub fn take_events(&mut self) -> Option<(Events, EventBudget)> {
         Some((self.events.take()?, self.budget.take()?))
     }
 

@@ -7,6 +7,7 @@
 mod abandoned;
 mod agent;
 mod agent_api;
+mod agent_maps;
 mod bpffs;
 mod carrier;
 mod certificate;
