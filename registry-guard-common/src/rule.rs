@@ -90,3 +90,45 @@ impl Entry {
         self.counter
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: Address = Address::v4([198, 51, 100, 7]);
+
+    #[test]
+    fn the_tag_stands_in_the_key_in_network_byte_order() {
+        let key = RuleKey::new(Tag::vni(0x01_0203), &SOURCE);
+        assert_eq!(key.as_bytes()[..8], [4, 1, 2, 3, 198, 51, 100, 7]);
+        assert_eq!(key.as_bytes()[8..], [0; 12]);
+    }
+
+    #[test]
+    fn the_same_source_on_another_network_has_another_key() {
+        assert_ne!(RuleKey::new(Tag::vni(5001), &SOURCE), RuleKey::new(Tag::vni(5002), &SOURCE));
+        assert_ne!(RuleKey::new(Tag::vni(5001), &SOURCE), RuleKey::new(Tag::PUBLIC, &SOURCE));
+    }
+
+    #[test]
+    fn an_ipv4_source_and_its_mapped_form_have_different_keys() {
+        let mapped = Address::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100, 7]);
+        let (v4, v6) = (RuleKey::new(Tag::PUBLIC, &SOURCE), RuleKey::new(Tag::PUBLIC, &mapped));
+        assert!(!v6.starts_with(&v4, RuleKey::FAMILY_BITS));
+    }
+
+    #[test]
+    fn a_prefix_covers_its_edges_and_not_their_neighbours() {
+        let key = |last| RuleKey::new(Tag::PUBLIC, &Address::v4([198, 51, 100, last]));
+        for (source, covered) in [(64, true), (127, true), (63, false), (128, false)] {
+            assert_eq!(key(source).starts_with(&key(64), RuleKey::SCOPE_BITS + 26), covered, "{source}");
+        }
+    }
+
+    #[test]
+    fn an_entry_with_an_unknown_reason_denies() {
+        for number in [Reason::NotIp as u32, Reason::NotGuarded as u32, 63, u32::MAX] {
+            assert_eq!(Entry { counter: 0, reason: number }.reason(), Reason::NoRule);
+        }
+    }
+}

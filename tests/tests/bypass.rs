@@ -194,7 +194,9 @@ fn no_shape_of_a_syn_gets_a_denied_source_through() -> Result<()> {
         shapes_sent += shapes.len();
         accepted_unguarded += unguarded.len();
     }
-    println!("{shapes_sent} shapes: Linux alone takes {accepted_unguarded} for connection attempts, none behind the guard");
+    println!(
+        "{shapes_sent} shapes: Linux alone takes {accepted_unguarded} for connection attempts, none behind the guard"
+    );
     assert!(accepted_unguarded >= ACCEPTED_AT_LEAST, "only {accepted_unguarded}: the shapes no longer test anything");
     Ok(())
 }

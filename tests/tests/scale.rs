@@ -1,6 +1,7 @@
 //! A hundred thousand and a million rules: one PATCH, and everything stays usable.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -37,12 +38,10 @@ impl Rules {
     fn random(random: &mut StdRng, kept: &[(IpNet, bool)], count: usize) -> Self {
         let mut rules = Self { listed: kept.to_vec(), allows: kept.iter().copied().collect() };
         while rules.listed.len() < count {
-            let prefix = prefix(random);
-            let allow = !random.random_ratio(1, 10);
-            if rules.allows.insert(prefix, allow).is_none() {
+            let (prefix, allow) = (prefix(random), !random.random_ratio(1, 10));
+            if let Entry::Vacant(new) = rules.allows.entry(prefix) {
+                new.insert(allow);
                 rules.listed.push((prefix, allow));
-            } else if let Some((_, before)) = rules.listed.iter_mut().rev().find(|(listed, _)| *listed == prefix) {
-                *before = allow;
             }
         }
         rules
@@ -151,7 +150,7 @@ impl Scene {
         self.ask(&format!("network-rule list --name contoso --hits --query {query}"))
     }
 
-    /// Kernel memory that is the agent's as resident pages, in KiB.
+    /// The agent's resident memory, in KiB.
     fn resident(&self) -> Result<u64> {
         let pid = self.agent.pid().context("the agent does not run")?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

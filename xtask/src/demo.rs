@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<()> {
     setup::run(&setup::Arguments::default())?;
     let binary = guard_binary::build(Profile::Release)?;
     let status = workspace::cargo()
-        .args(["run", "--package", "tests", "--bin", "demo"])
+        .args(["run", "--quiet", "--package", "tests", "--bin", "demo"])
         .args(Profile::Release.flag())
         .env(guard_binary::VARIABLE, &binary)
         .status()

@@ -30,9 +30,18 @@ impl Profile {
 }
 
 /// Builds `registry-guard`, the kernel programs inside it included, and returns its path.
+///
+/// The tests and the demo are built along with it, so that whatever both depend on is built once.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let mut child = workspace::cargo()
-        .args(["build", "--package", "registry-guard", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--package",
+            "registry-guard",
+            "--package",
+            "tests",
+            "--message-format=json-render-diagnostics",
+        ])
         .args(profile.flag())
         .stdout(Stdio::piped())
         .spawn()

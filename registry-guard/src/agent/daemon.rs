@@ -54,6 +54,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let mut store = SqliteStore::open(&options.state)?;
     let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
     let policy = store.load(&names)?;
+    refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
 
     enforce(&config, &policy, &mut kernel, limits.rules)?;
@@ -83,6 +84,17 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
     api::serve(listener, agent, stop_signal()?).await.context("serving the control socket")?;
     info!("stopped; what was enforced stays enforced");
+    Ok(())
+}
+
+/// A rule whose hit counter lies beyond the configured number could not be counted.
+fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
+    if let Some(highest) = policy.counters.highest().filter(|&highest| highest >= rules) {
+        anyhow::bail!(
+            "limits.rules: {rules} is too few for the rules in the store; accepted is {} or more",
+            u64::from(highest) + 1
+        );
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// As wide as the tables get, in columns.
+/// As wide as a table may get, in columns; on a terminal that is narrower, as wide as that.
 const WIDTH: u16 = 118;
 
 /// Starts an act.
@@ -16,7 +16,10 @@ pub(crate) fn heading(text: &str) {
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(WIDTH).set_header(header);
+    if table.width().is_none_or(|terminal| terminal > WIDTH) {
+        table.set_width(WIDTH);
+    }
+    table.set_header(header);
     table
 }
 
@@ -24,6 +27,17 @@ pub(crate) fn table(header: &[&str]) -> Table {
 pub(crate) fn show(text: &str) {
     for line in text.lines() {
         println!("  {line}");
+    }
+}
+
+/// Prints the tables that stand under one of these titles in what a command printed (under none: the empty title).
+pub(crate) fn excerpt(text: &str, titles: &[&str]) {
+    for part in text.split("\n\n") {
+        let title = part.lines().next().filter(|line| !line.contains(' ')).unwrap_or_default();
+        if titles.contains(&title) {
+            show(part);
+            println!();
+        }
     }
 }
 
