@@ -2,7 +2,7 @@
 
 use crate::compile::{ip_row, subnet_rows};
 use crate::kernel::Row;
-use crate::policy::{Edit, IpRule, Policy, PublicNetworkAccess};
+use crate::policy::{Edit, IpRule, Policy, PublicNetworkAccess, Subject, SubnetRule};
 
 /// How a change reaches the kernel. Either way no packet meets half of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,22 +86,15 @@ fn bulk(before: &Policy, edits: &[Edit]) -> Plan {
 
 /// The registries whose tables an edit may change.
 fn touched(before: &Policy, edit: &Edit) -> Vec<String> {
-    match edit {
-        Edit::SetRegistry { registry, .. }
-        | Edit::InsertIpRule { registry, .. }
-        | Edit::RemoveIpRule { registry, .. }
-        | Edit::ReplaceIpRules { registry, .. }
-        | Edit::InsertSubnetRule { registry, .. }
-        | Edit::RemoveSubnetRule { registry, .. }
-        | Edit::ReplaceSubnetRules { registry, .. } => vec![registry.clone()],
-        Edit::PutNetwork(network) => naming(before, &network.name),
-        Edit::RemoveNetwork(name) => naming(before, name),
+    match edit.subject() {
+        Subject::Registry(registry) => vec![registry.to_owned()],
+        Subject::Network(network) => naming(before, network),
     }
 }
 
 /// The registries with a rule that names a subnet of this network.
 fn naming(policy: &Policy, network: &str) -> Vec<String> {
-    let names = |rule: &crate::policy::SubnetRule| rule.subnet.network.eq_ignore_ascii_case(network);
+    let names = |rule: &SubnetRule| rule.subnet.network.eq_ignore_ascii_case(network);
     let naming = policy.registries.iter().filter(|(_, registry)| registry.subnet_rules.iter().any(names));
     naming.map(|(name, _)| name.clone()).collect()
 }

@@ -1,10 +1,11 @@
 //! Every packet of the corpus, on the host and in the kernel: verdict and counter.
 
 use anyhow::{Context as _, Result};
-use registry_guard_common::Class;
+use registry_guard_common::{Class, Reason};
 use tests::attacks::{Attack, Source, all, policy};
 use tests::guard::Guard;
 use tests::naive::Verdict;
+use tests::packet::{DestinationOptions, Ethernet, Ipv6, Packet, Raw, Tcp};
 
 /// `BPF_PROG_TEST_RUN` takes no frame shorter than an Ethernet header.
 const SHORTEST_FRAME: usize = 14;
@@ -71,4 +72,31 @@ fn a_connection_attempt_in_disguise_counts_for_its_registry_and_its_rule() -> Re
         assert_eq!(registry, concerns_registry.then_some(0), "{}: {source:?}", attack.name);
         Ok(())
     })
+}
+
+/// `BPF_PROG_TEST_RUN` puts less than a page into the linear part of a packet and the rest into fragments, as a driver does
+/// with packets of jumbo frames.
+#[test]
+fn headers_outside_the_linear_part_are_undecided_and_dropped() -> Result<()> {
+    let mut guard = Guard::new(&policy())?;
+    for source in [Source::ALLOWED, Source::DENIED] {
+        let headers = Packet::from(Ethernet::default()) / Ipv6::from(source.v6);
+        let options = (0..3).fold(headers, |packet, _| packet / DestinationOptions::options(&[0; 2046]));
+        let outcome = guard.run(&(options / Tcp::syn(443)).bytes())?;
+        assert_eq!((outcome.passed, outcome.counted), (false, (None, Reason::NonLinear)));
+    }
+    Ok(())
+}
+
+#[test]
+fn payload_outside_the_linear_part_does_not_matter() -> Result<()> {
+    let mut guard = Guard::new(&policy())?;
+    for (source, passes) in [(Source::ALLOWED, true), (Source::DENIED, false)] {
+        let packet = Ethernet::default() / Ipv6::from(source.v6) / Tcp::syn(443) / Raw::zeros(6000);
+        assert_eq!(guard.run(&packet.bytes())?.passed, passes);
+        let longer = Ipv6::from(source.v6).payload_length(6021);
+        let packet = Ethernet::default() / longer / Tcp::syn(443) / Raw::zeros(6000);
+        assert_eq!(guard.run(&packet.bytes())?.counted, (None, Reason::BadIpv6Header), "one byte more than there is");
+    }
+    Ok(())
 }

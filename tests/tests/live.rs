@@ -95,7 +95,7 @@ fn the_very_next_syn_is_dropped_where_the_answer_is_drop() -> Result<()> {
 #[test]
 fn adding_a_rule_again_is_no_change_and_says_so() -> Result<()> {
     let mut network = Network::new()?;
-    network.client("office", &["198.51.100.7"])?;
+    let _office = network.client("office", &["198.51.100.7"])?;
     let agent = Agent::start(&network, &GuardConfig::of(&network).to_string())?;
     let added = rule(&agent, "add", "198.51.100.7")?;
     assert_eq!(added["changed"], true);
@@ -115,7 +115,7 @@ fn adding_a_rule_again_is_no_change_and_says_so() -> Result<()> {
 #[test]
 fn removing_a_rule_that_is_not_there_exits_with_three() -> Result<()> {
     let mut network = Network::new()?;
-    network.client("office", &["198.51.100.7"])?;
+    let _office = network.client("office", &["198.51.100.7"])?;
     let agent = Agent::start(&network, &GuardConfig::of(&network).to_string())?;
     rule(&agent, "add", "198.51.100.0/24")?;
     let before = revision(&agent)?;
@@ -294,7 +294,7 @@ fn check_says_what_would_happen_and_leaves_no_trace() -> Result<()> {
 #[test]
 fn check_of_a_source_that_is_denied_everywhere_names_the_untrusted_vtep() -> Result<()> {
     let mut network = Network::new()?;
-    network.client("office", &["198.51.100.7"])?;
+    let _office = network.client("office", &["198.51.100.7"])?;
     let agent = Agent::start(&network, &GuardConfig::of(&network).to_string())?;
     let answer = agent.json(["check", "-n", REGISTRY, "--source", "10.1.0.4", "--vni", "5001"])?;
     assert_eq!((&answer["verdict"], &answer["reason"]), (&json!("Deny"), &json!("UntrustedVtep")));

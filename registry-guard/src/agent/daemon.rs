@@ -1,5 +1,6 @@
 //! The order in which the agent starts, and what it does until it is told to stop.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
@@ -147,6 +148,9 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 fn log_to_standard_error() {
-    let filter = EnvFilter::try_from_env("REGISTRY_GUARD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The netlink library warns of every attribute that is newer than it.
+    let filter = EnvFilter::try_from_env("REGISTRY_GUARD_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,netlink_packet_route=error"));
+    let stderr = std::io::stderr;
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
 }

@@ -60,6 +60,32 @@ pub enum Edit {
     RemoveNetwork(String),
 }
 
+/// What an edit changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The registry with this lower-case name.
+    Registry(&'a str),
+    /// The virtual network with this name, in any case.
+    Network(&'a str),
+}
+
+impl Edit {
+    /// What this edit changes.
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::SetRegistry { registry, .. }
+            | Self::InsertIpRule { registry, .. }
+            | Self::RemoveIpRule { registry, .. }
+            | Self::ReplaceIpRules { registry, .. }
+            | Self::InsertSubnetRule { registry, .. }
+            | Self::RemoveSubnetRule { registry, .. }
+            | Self::ReplaceSubnetRules { registry, .. } => Subject::Registry(registry),
+            Self::PutNetwork(network) => Subject::Network(&network.name),
+            Self::RemoveNetwork(name) => Subject::Network(name),
+        }
+    }
+}
+
 impl Policy {
     /// Makes the model what the edits say, which come from [`Policy::validate`] of this very policy. The revision stays:
     /// it is the caller's.
@@ -70,6 +96,11 @@ impl Policy {
     }
 
     fn apply_one(&mut self, edit: &Edit) {
+        if let Subject::Registry(name) = edit.subject()
+            && let Some(registry) = self.registries.get_mut(name)
+        {
+            registry.apply(edit, &mut self.counters);
+        }
         match edit {
             Edit::PutNetwork(network) => {
                 self.networks.insert(network.name.to_ascii_lowercase(), network.clone());
@@ -77,17 +108,7 @@ impl Policy {
             Edit::RemoveNetwork(name) => {
                 self.networks.remove(name);
             }
-            Edit::SetRegistry { registry, .. }
-            | Edit::InsertIpRule { registry, .. }
-            | Edit::RemoveIpRule { registry, .. }
-            | Edit::ReplaceIpRules { registry, .. }
-            | Edit::InsertSubnetRule { registry, .. }
-            | Edit::RemoveSubnetRule { registry, .. }
-            | Edit::ReplaceSubnetRules { registry, .. } => {
-                if let Some(registry) = self.registries.get_mut(registry) {
-                    registry.apply(edit, &mut self.counters);
-                }
-            }
+            _ => {}
         }
     }
 }

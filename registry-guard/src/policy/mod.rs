@@ -20,7 +20,7 @@ mod words;
 pub use arm_id::{RESOURCE_GROUP, SUBSCRIPTION, network_id, registry_id, resource_group_id, subscription_id};
 pub use change::{Change, NetworkRequest, RegistryPatch, RuleRequest, SubnetRequest};
 pub use counters::Counters;
-pub use edit::Edit;
+pub use edit::{Edit, Subject};
 pub use error::PolicyError;
 pub use ip_rules::{IpRule, IpRules};
 pub use limits::Limits;

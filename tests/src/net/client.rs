@@ -14,6 +14,7 @@ use super::connect::{self, Attempt};
 use super::injector::Injector;
 use super::namespace::Namespace;
 use super::network::Network;
+use super::pass_program::PassProgram;
 
 /// A machine with its own link to the registry's host.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Client {
     number: u8,
     addresses: Vec<IpAddr>,
     hosts_file: PathBuf,
+    program: Option<PassProgram>,
 }
 
 impl Client {
@@ -43,9 +45,10 @@ impl Client {
     ) -> Result<Self> {
         let host_interface = format!("to-{name}");
         ensure!(host_interface.len() <= 15, "the name `{name}` is longer than 12 characters");
-        let client =
-            Self { hosts_file: folder.join(format!("hosts-{name}")), namespace, host_interface, number, addresses };
+        let hosts_file = folder.join(format!("hosts-{name}"));
+        let mut client = Self { hosts_file, namespace, host_interface, number, addresses, program: None };
         client.link(host)?;
+        client.program = Some(PassProgram::attach(&client.namespace, Self::INTERFACE)?);
         let own = client.addresses.clone();
         client.know_registry(&own)?;
         Ok(client)
@@ -139,8 +142,8 @@ impl Client {
         host.ip(&host_side)
     }
 
-    /// Receive offload at the client lets a driver-mode program on the host's end send frames back; without transmit
-    /// offload the client's own frames arrive whole, with their checksums, as from a wire.
+    /// Receive offload at the client makes it poll for what a driver-mode program on the host's end sends back, see
+    /// [`PassProgram`]; without transmit offload the client's own frames arrive whole, with their checksums, as from a wire.
     fn offload(&self) -> Result<()> {
         let settings = ["gro", "on", "tx", "off"];
         let mut ethtool = self.namespace.command("ethtool");

@@ -26,6 +26,7 @@ mod login;
 mod namespace;
 mod network;
 mod overlay;
+mod pass_program;
 mod podman;
 mod skopeo;
 mod timed;

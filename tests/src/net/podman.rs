@@ -26,7 +26,10 @@ impl<'a> Podman<'a> {
         let folder = network.folder().join(format!("podman-{}", client.host_interface()));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
         fs::write(folder.join("policy.json"), r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
-        Ok(Self { client, certificate, folder })
+        let podman = Self { client, certificate, folder };
+        // Without a login there is nothing in it, but podman wants to see the file.
+        fs::write(podman.credentials(), "{}")?;
+        Ok(podman)
     }
 
     /// Logs in to the registry.
@@ -53,13 +56,17 @@ impl<'a> Podman<'a> {
         timed::run(&mut command, limit)
     }
 
+    fn credentials(&self) -> PathBuf {
+        self.folder.join("credentials.json")
+    }
+
     fn policy(&self) -> [String; 2] {
         ["--signature-policy".to_owned(), self.folder.join("policy.json").display().to_string()]
     }
 
     fn remote(&self, verb: &str) -> Command {
         let mut command = self.command(verb);
-        command.arg("--authfile").arg(self.folder.join("credentials.json"));
+        command.arg("--authfile").arg(self.credentials());
         command.arg("--cert-dir").arg(self.certificate.folder());
         command
     }

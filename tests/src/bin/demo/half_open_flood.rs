@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ::tests::net::{Network, run};
 use anyhow::Result;
-use tests::net::{Network, run};
 
 use crate::actors::is_spoofed;
 

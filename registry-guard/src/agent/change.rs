@@ -1,0 +1,75 @@
+//! One change at a time: checked, prepared aside, stored, enforced.
+
+use std::sync::PoisonError;
+
+use tracing::error;
+
+use super::enforcement::Enforcement;
+use super::{Agent, AgentError, Changed};
+use crate::plan::{Plan, plan};
+use crate::policy::{Change, Policy};
+
+impl Agent {
+    /// Makes a change and returns after the kernel enforces it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// See [`AgentError`]; nothing has changed then.
+    pub fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
+        let mut store = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_detached() {
+            return Err(AgentError::Detached);
+        }
+        let (revision, edits) = self.read(|policy| {
+            require(if_match, policy.revision)?;
+            Ok::<_, AgentError>((policy.revision, policy.validate(change, &self.0.limits)?))
+        })?;
+        if edits.is_empty() {
+            return Ok(Changed { revision, changed: false });
+        }
+        let revision = revision + 1;
+        let plan = self.read(|policy| plan(policy, &edits));
+        // A copy of the rules is only made where tables are built from it anyway.
+        let after = matches!(plan, Plan::Swap(_)).then(|| {
+            let mut after = self.read(Policy::clone);
+            after.apply(&edits);
+            after.revision = revision;
+            after
+        });
+        let (mut enforcement, fresh) =
+            self.read(|before| Enforcement::prepare(plan, before, after.as_ref(), self.0.limits.rules))?;
+        let mut enforced = false;
+        let stored = store.commit(revision, &edits, &mut || {
+            let mut kernel = self.kernel();
+            for &counter in &fresh {
+                kernel.clear_rule_hits(counter)?;
+            }
+            enforcement.enforce(&mut kernel)?;
+            enforced = true;
+            Ok(())
+        });
+        if let Err(problem) = stored {
+            if enforced && let Err(problem) = enforcement.undo(&mut self.kernel()) {
+                error!(%problem, "the kernel enforces a change that could not be stored; start the agent again");
+            }
+            return Err(problem.into());
+        }
+        let mut policy = self.0.policy.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(after) = after {
+            *policy = after;
+        } else {
+            policy.apply(&edits);
+            policy.revision = revision;
+        }
+        Ok(Changed { revision, changed: true })
+    }
+}
+
+/// `If-Match` holds a revision, quoted as an entity tag or not, or `*`.
+fn require(if_match: Option<&str>, have: u64) -> Result<(), AgentError> {
+    match if_match.map(|asked| asked.trim().trim_matches('"')) {
+        None | Some("*") => Ok(()),
+        Some(asked) if asked == have.to_string() => Ok(()),
+        Some(asked) => Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() }),
+    }
+}

@@ -1,0 +1,79 @@
+//! How registry-guard stands.
+
+use std::collections::BTreeMap;
+
+use registry_guard_common::{LAYOUT_VERSION, Reason};
+
+use super::report::{ProgramStatus, RegistryStatus, State, Status};
+use super::{Agent, AgentError, host};
+use crate::config::DenyResponse;
+use crate::kernel::GUARD_XDP;
+
+impl Agent {
+    /// How registry-guard stands. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn status(&self) -> Result<Status, AgentError> {
+        let links = self.links()?;
+        let (program, mut reasons) = {
+            let kernel = self.kernel();
+            (kernel.program_id(), kernel.reasons()?)
+        };
+        let interfaces = self.interfaces().status(self.config(), program, &links);
+        let mut problems: Vec<String> = interfaces
+            .iter()
+            .filter(|interface| !interface.enforcing && (interface.ifindex.is_some() || !interface.hotplug))
+            .map(|interface| format!("{}: {}", interface.name, interface.note.as_deref().unwrap_or("not enforcing")))
+            .collect();
+        let enforcing = interfaces.iter().any(|interface| interface.enforcing);
+        if self.is_detached() {
+            problems.insert(0, "detached: start the agent again to enforce".to_owned());
+        }
+        let config = self.config();
+        let (revision, registries) = self.read(|policy| {
+            let registries = config.registries.iter().filter_map(|host| {
+                let registry = policy.registry(&host.name)?;
+                Some(RegistryStatus {
+                    name: registry.name.clone(),
+                    endpoints: host::addresses(host).map(|address| address.to_string()).collect(),
+                    deny_response: match host.deny_response {
+                        DenyResponse::Drop => "drop",
+                        DenyResponse::Reset => "reset; drop for datagrams and inside VXLAN",
+                    },
+                    default_action: registry.default_action,
+                    public_network_access: registry.public_network_access,
+                    ip_rules: registry.ip_rules.len(),
+                    virtual_network_rules: registry.subnet_rules.len(),
+                    counters: named(reasons.remove(&Some(registry.slot))),
+                })
+            });
+            (policy.revision, registries.collect())
+        });
+        Ok(Status {
+            state: match (enforcing, problems.is_empty()) {
+                (false, _) => State::Open,
+                (true, true) => State::Enforcing,
+                (true, false) => State::Degraded,
+            },
+            problems,
+            revision,
+            version: env!("CARGO_PKG_VERSION"),
+            program: ProgramStatus {
+                name: GUARD_XDP,
+                id: program,
+                layout: LAYOUT_VERSION,
+                vxlan_port: config.vxlan.port,
+                trusted_vteps: config.vxlan.trusted_vteps.iter().map(ToString::to_string).collect(),
+            },
+            interfaces,
+            registries,
+            counters: named(reasons.remove(&None)),
+        })
+    }
+}
+
+fn named(reasons: Option<BTreeMap<Reason, u64>>) -> BTreeMap<&'static str, u64> {
+    reasons.into_iter().flatten().map(|(reason, packets)| (reason.name(), packets)).collect()
+}

@@ -1,0 +1,57 @@
+use anyhow::{Context, Result};
+use aya::Ebpf;
+use aya::programs::links::FdLink;
+use aya::programs::xdp::XdpMode;
+use aya::programs::Xdp;
+use object::write::{Object, Symbol, SymbolSection};
+use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
+
+use super::namespace::Namespace;
+
+/// `r0 = XDP_PASS; exit`
+const PASS: [u8; 16] = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+const NAME: &str = "pass";
+
+/// An XDP program that lets everything pass, on one end of a veth pair for as long as this value lives.
+///
+/// A frame that a driver-mode program sends back over a veth pair waits in the other end's queue until that end looks at it;
+/// without a program of its own it only does so when some other packet comes (`veth_xdp_flush`).
+#[derive(Debug)]
+pub(super) struct PassProgram {
+    _link: FdLink,
+}
+
+impl PassProgram {
+    pub(super) fn attach(namespace: &Namespace, interface: &str) -> Result<Self> {
+        let mut ebpf = Ebpf::load(&object()?).context("loading a program that lets everything pass")?;
+        let program: &mut Xdp = ebpf.program_mut(NAME).context("the program")?.try_into()?;
+        program.load()?;
+        let link = namespace.within(|| -> Result<FdLink> {
+            let id = program.attach(interface, XdpMode::Driver)?;
+            Ok(program.take_link(id)?.try_into()?)
+        })?;
+        Ok(Self { _link: link.with_context(|| format!("attaching it to {interface} in {}", namespace.name()))? })
+    }
+}
+
+/// The program as a compiler would have written it.
+fn object() -> Result<Vec<u8>> {
+    let mut object = Object::new(BinaryFormat::Elf, Architecture::Bpf, endianness());
+    let section = object.add_section(Vec::new(), b"xdp".to_vec(), SectionKind::Text);
+    let offset = object.append_section_data(section, &PASS, 8);
+    object.add_symbol(Symbol {
+        name: NAME.into(),
+        value: offset,
+        size: PASS.len() as u64,
+        kind: SymbolKind::Text,
+        scope: SymbolScope::Dynamic,
+        weak: false,
+        section: SymbolSection::Section(section),
+        flags: SymbolFlags::None,
+    });
+    Ok(object.write()?)
+}
+
+const fn endianness() -> Endianness {
+    if cfg!(target_endian = "big") { Endianness::Big } else { Endianness::Little }
+}

@@ -1,0 +1,156 @@
+//! No packet meets half a policy: rules are replaced under traffic.
+
+use std::net::{IpAddr, SocketAddr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::net::{Agent, Attempts, Client, GuardConfig, Listener, Network, Traffic, eventually};
+
+const REGISTRY: &str = GuardConfig::REGISTRY;
+/// How often rules are replaced, and how often a single one comes and goes.
+const TIMES: u32 = 200;
+/// Rules of each list.
+const RULES: u32 = 2000;
+
+const ALLOWED: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
+const DENIED: [&str; 2] = ["198.51.100.66", "2001:db8:1::66"];
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn registry_of(source: IpAddr) -> SocketAddr {
+    match source {
+        IpAddr::V4(_) => (Network::REGISTRY_V4, 443).into(),
+        IpAddr::V6(_) => (Network::REGISTRY_V6, 443).into(),
+    }
+}
+
+/// A list of rules that allows [`ALLOWED`] and not [`DENIED`]. The two lists say so in different words: `narrow` names who may
+/// come; the other allows everyone around and makes an exception. Half of one and half of the other lets the denied in, or
+/// keeps the allowed out; so does a moment without rules.
+fn list(narrow: bool) -> Value {
+    let said: &[(&'static str, &'static str)] = if narrow {
+        &[("Allow", "198.51.100.0/26"), ("Allow", "2001:db8:1::/123")]
+    } else {
+        &[
+            ("Allow", "198.51.100.0/24"),
+            ("Allow", "2001:db8:1::/64"),
+            ("Deny", "198.51.100.64/26"),
+            ("Deny", "2001:db8:1::60/123"),
+        ]
+    };
+    let rule = |(action, value): (&str, String)| json!({"action": action, "value": value});
+    let filler = (0..RULES).map(|number| {
+        let [_, _, high, low] = (number * 8 + u32::from(narrow)).to_be_bytes();
+        ("Allow", format!("192.0.{high}.{low}"))
+    });
+    // What matters stands at both ends of the list.
+    let (first, last) = said.split_at(said.len() / 2);
+    let to_owned = |&(action, value): &(&'static str, &'static str)| (action, value.to_owned());
+    let rules: Vec<Value> =
+        first.iter().map(to_owned).chain(filler).chain(last.iter().map(to_owned)).map(rule).collect();
+    Value::Array(rules)
+}
+
+/// Clients that connect all the time: two that are allowed and two that are not.
+struct Crowd {
+    allowed: Vec<Traffic>,
+    denied: Vec<Traffic>,
+}
+
+impl Crowd {
+    fn start(allowed: &Client, denied: &Client) -> Result<Self> {
+        // A SYN that is lost is sent again after a second; then the connection has failed here.
+        let limit = Duration::from_millis(900);
+        let start = |client: &Client, sources: [&str; 2]| -> Result<Vec<Traffic>> {
+            let sources = sources.into_iter().map(address);
+            sources.map(|source| Traffic::start(client, source, registry_of(source), limit)).collect()
+        };
+        Ok(Self { allowed: start(allowed, ALLOWED)?, denied: start(denied, DENIED)? })
+    }
+
+    /// Waits until each has tried once more.
+    fn turn_over(&self) -> Result<()> {
+        let all = || self.allowed.iter().chain(&self.denied);
+        let tries = |traffic: &Traffic| traffic.so_far().connected + traffic.so_far().failed();
+        let before: Vec<u64> = all().map(tries).collect();
+        eventually("each client has tried again", || Ok(all().zip(&before).all(|(one, tried)| tries(one) > *tried)))
+    }
+
+    fn stop(self, what: &str) -> Result<()> {
+        let sum = |traffic: Vec<Traffic>| -> Result<Attempts> {
+            traffic.into_iter().map(Traffic::stop).try_fold(Attempts::default(), |sum, one| {
+                let one = one?;
+                Ok(Attempts {
+                    connected: sum.connected + one.connected,
+                    refused: sum.refused + one.refused,
+                    timed_out: sum.timed_out + one.timed_out,
+                })
+            })
+        };
+        let (allowed, denied) = (sum(self.allowed)?, sum(self.denied)?);
+        println!(
+            "{what}: allowed {} connected, {} failed; denied {} refused, {} connected",
+            allowed.connected,
+            allowed.failed(),
+            denied.refused,
+            denied.connected
+        );
+        assert_eq!(allowed.failed(), 0, "an allowed client met another policy: {allowed:?}");
+        assert_eq!(denied.connected, 0, "a denied client met another policy: {denied:?}");
+        ensure!(allowed.connected > 1000 && denied.refused > 1000, "too little traffic: {allowed:?} {denied:?}");
+        Ok(())
+    }
+}
+
+/// Runs `change` many times, under the traffic of allowed and denied clients.
+fn under_traffic(what: &str, change: impl Fn(&Agent, u32) -> Result<()>) -> Result<()> {
+    let mut network = Network::new()?;
+    let allowed = network.client("allowed", &ALLOWED)?;
+    let denied = network.client("denied", &DENIED)?;
+    let listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let agent = Agent::start(&network, &GuardConfig::of(&network).reset().to_string())?;
+    replace(&agent, &list(true))?;
+    let crowd = Crowd::start(&allowed, &denied)?;
+    crowd.turn_over()?;
+    let start = Instant::now();
+    for number in 0..TIMES {
+        change(&agent, number)?;
+        listener.forget();
+    }
+    let took = start.elapsed();
+    crowd.turn_over()?;
+    crowd.stop(&format!("{TIMES} times {what} in {took:.1?}"))
+}
+
+fn replace(agent: &Agent, rules: &Value) -> Result<()> {
+    let answer = agent.patch(REGISTRY, &json!({"properties": {"networkRuleSet": {"ipRules": rules}}}))?;
+    ensure!(answer["changed"] == true, "the lists differ: {answer}");
+    Ok(())
+}
+
+#[test]
+fn bulk_replacement_is_seen_by_no_connection() -> Result<()> {
+    let lists = [list(false), list(true)];
+    under_traffic("2000 rules replaced", |agent, number| {
+        replace(agent, &lists[number as usize % 2])?;
+        // A machine with few processors gives the clients their turn on each list.
+        thread::sleep(Duration::from_millis(2));
+        Ok(())
+    })
+}
+
+#[test]
+fn single_changes_of_other_rules_are_seen_by_no_connection() -> Result<()> {
+    under_traffic("a rule added and removed", |agent, number| {
+        let rule = format!("{}/ipRules/203.0.113.{}", Agent::registry_path(REGISTRY), number % 200);
+        let added = agent.request("PUT", &rule, &[], b"")?.expect_success()?;
+        let removed = agent.request("DELETE", &rule, &[], b"")?.expect_success()?;
+        let revision = |answer: &Value| answer["revision"].as_u64().context("a revision");
+        ensure!(revision(&removed)? == revision(&added)? + 1);
+        Ok(())
+    })
+}
