@@ -67,6 +67,9 @@ fn allowed_clients_log_in_and_push_and_pull_over_both_families() -> Result<()> {
     Ok(())
 }
 
+/// Something that a real client does, ended when its time is over.
+type Attempt<'a> = &'a dyn Fn(Duration) -> Result<Ran>;
+
 #[test]
 fn denied_clients_hang_where_the_answer_is_drop_and_are_served_once_a_rule_names_them() -> Result<()> {
     let mut network = Network::new()?;
@@ -80,7 +83,7 @@ fn denied_clients_hang_where_the_answer_is_drop_and_are_served_once_a_rule_names
         let skopeo = Skopeo::new(&network, client, certificate);
         let podman = Podman::new(&network, client, certificate)?;
         let curl = Curl { client, certificate };
-        let attempts: [(&str, &dyn Fn(Duration) -> Result<Ran>); 6] = [
+        let attempts: [(&str, Attempt<'_>); 6] = [
             ("skopeo login", &|limit| skopeo.login(Login::BUILDER, limit)),
             ("skopeo push", &|limit| skopeo.push(&image, "app:v1", limit)),
             ("skopeo pull", &|limit| skopeo.pull("app:v1", limit)),
@@ -135,7 +138,7 @@ fn denied_clients_are_refused_within_a_moment_where_the_answer_is_reset() -> Res
     Ok(())
 }
 
-/// A virtual network `office` on VNI 5001 with a subnet `ci`, 10.1.0.0/24 and 2001:db8:a::/64, that has the service endpoint
+/// A virtual network `office` on VNI 5001 with a subnet `ci`, `10.1.0.0/24` and `2001:db8:a::/64`, that has the service endpoint
 /// and a rule.
 fn office_network(agent: &Agent) -> Result<()> {
     let network = ["network", "vnet", "create", "-n", "office", "--vni", "5001", "--address-prefixes"];

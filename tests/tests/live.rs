@@ -141,20 +141,20 @@ fn the_longest_prefix_has_the_last_word_on_the_wire() -> Result<()> {
         }
         Ok(())
     };
-    use Outcome::{Connected, Refused};
+    let (connected, refused) = (Outcome::Connected, Outcome::Refused);
     rule(&agent, "add", "198.51.100.0/24")?;
-    expect([Connected, Connected, Connected, Refused])?;
+    expect([connected, connected, connected, refused])?;
     deny(&agent, "198.51.100.64/26")?;
-    expect([Connected, Refused, Refused, Refused])?;
+    expect([connected, refused, refused, refused])?;
     rule(&agent, "add", "198.51.100.66")?;
-    expect([Connected, Connected, Refused, Refused])?;
+    expect([connected, connected, refused, refused])?;
     agent.json(["update", "-n", REGISTRY, "--default-action", "Allow"])?;
-    expect([Connected, Connected, Refused, Connected])?;
+    expect([connected, connected, refused, connected])?;
     rule(&agent, "remove", "198.51.100.64/26")?;
     deny(&agent, "198.51.100.0/24")?;
-    expect([Refused, Connected, Refused, Connected])?;
+    expect([refused, connected, refused, connected])?;
     agent.json(["update", "-n", REGISTRY, "--default-action", "Deny"])?;
-    expect([Refused, Connected, Refused, Refused])?;
+    expect([refused, connected, refused, refused])?;
     assert!(agent.counter(REGISTRY, "DenyRule")? >= 5);
     assert_eq!(agent.counter(REGISTRY, "DefaultAllow")?, 2);
     Ok(())

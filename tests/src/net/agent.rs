@@ -150,6 +150,11 @@ impl Agent {
         &self.pins
     }
 
+    /// The program under test.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("control.sock")

@@ -38,7 +38,7 @@ impl Agent {
         for set_timeout in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set_timeout(&stream, Some(Duration::from_mins(2)))?;
         }
-        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let headers = headers.iter().flat_map(|line| [line, "\r\n"]).collect::<String>();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n{headers}\r\n",
@@ -52,9 +52,9 @@ impl Agent {
     }
 
     /// Changes parts of the registry, as a merge patch, and returns the small answer.
-    pub fn patch(&self, registry: &str, patch: &Value) -> Result<Value> {
+    pub fn patch(&self, registry: &str, changes: &Value) -> Result<Value> {
         let path = format!("{}?return=minimal", Self::registry_path(registry));
-        self.request("PATCH", &path, &[], patch.to_string().as_bytes())?.expect_success()
+        self.request("PATCH", &path, &[], changes.to_string().as_bytes())?.expect_success()
     }
 
     /// How many packets a registry decided with this reason.

@@ -19,7 +19,7 @@ impl GuardConfig {
     /// The registry's name.
     pub const REGISTRY: &str = "contoso";
     /// How many rules there may be. Few, so that a test can compare whole maps.
-    pub const RULES: u32 = 20_000;
+    pub const RULES: u32 = 5_000;
 
     /// Every interface towards a client is guarded, a denied connection is dropped, no VTEP is trusted.
     pub fn of(network: &Network) -> Self {

@@ -8,6 +8,7 @@ mod abandoned;
 mod agent;
 mod agent_api;
 mod agent_maps;
+mod agent_store;
 mod bpffs;
 mod carrier;
 mod certificate;

@@ -1,8 +1,8 @@
 use anyhow::{Context, Result};
 use aya::Ebpf;
+use aya::programs::Xdp;
 use aya::programs::links::FdLink;
 use aya::programs::xdp::XdpMode;
-use aya::programs::Xdp;
 use object::write::{Object, Symbol, SymbolSection};
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
 
