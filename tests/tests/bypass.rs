@@ -35,8 +35,13 @@ fn denied(number: usize) -> Source {
     }
 }
 
+/// Composes the packets of one shape from a source.
+type Maker = Box<dyn Fn(&Source) -> Vec<Packet>>;
+/// Composes the packets of one SYN in pieces.
+type Train = fn(&Source) -> Vec<Packet>;
+
 /// The packets of one SYN in pieces, in different orders.
-fn trains() -> Vec<(&'static str, fn(&Source) -> Vec<Packet>)> {
+fn trains() -> Vec<(&'static str, Train)> {
     fn v4(source: &Source) -> Packet {
         Ethernet::default() / Ipv4::from(source.v4) / Tcp::syn(443).options(&[1; 20]) / Raw::zeros(24)
     }
@@ -101,7 +106,7 @@ fn trains() -> Vec<(&'static str, fn(&Source) -> Vec<Packet>)> {
 
 /// Every shape, on hosts of at most [`SHAPES_PER_HOST`].
 fn shapes() -> Vec<Vec<Shape>> {
-    let mut makers: Vec<(String, Box<dyn Fn(&Source) -> Vec<Packet>>)> = Vec::new();
+    let mut makers: Vec<(String, Maker)> = Vec::new();
     for attack in all() {
         let packet = attack.packet;
         makers.push((attack.name.to_owned(), Box::new(move |source| vec![packet(source)])));

@@ -32,27 +32,24 @@ fn registry_of(source: IpAddr) -> SocketAddr {
 /// come; the other allows everyone around and makes an exception. Half of one and half of the other lets the denied in, or
 /// keeps the allowed out; so does a moment without rules.
 fn list(narrow: bool) -> Value {
-    let said: &[(&'static str, &'static str)] = if narrow {
+    let said: &[(&str, &str)] = if narrow {
         &[("Allow", "198.51.100.0/26"), ("Allow", "2001:db8:1::/123")]
     } else {
         &[
+            ("Allow", "2001:db8::/32"),
             ("Allow", "198.51.100.0/24"),
-            ("Allow", "2001:db8:1::/64"),
             ("Deny", "198.51.100.64/26"),
             ("Deny", "2001:db8:1::60/123"),
         ]
     };
-    let rule = |(action, value): (&str, String)| json!({"action": action, "value": value});
-    let filler = (0..RULES).map(|number| {
-        let [_, _, high, low] = (number * 8 + u32::from(narrow)).to_be_bytes();
-        ("Allow", format!("192.0.{high}.{low}"))
-    });
-    // What matters stands at both ends of the list.
-    let (first, last) = said.split_at(said.len() / 2);
-    let to_owned = |&(action, value): &(&'static str, &'static str)| (action, value.to_owned());
-    let rules: Vec<Value> =
-        first.iter().map(to_owned).chain(filler).chain(last.iter().map(to_owned)).map(rule).collect();
-    Value::Array(rules)
+    let rule = |action: &str, value: &str| json!({"action": action, "value": value});
+    let said = said.iter().map(|(action, value)| rule(action, value));
+    // Other rules stand between those that matter: in the list, and in the order of their addresses.
+    let others =
+        (0..RULES).map(|number| rule("Allow", &format!("2001:db8:{:x}::/48", 0x8000 + number * 2 + u32::from(narrow))));
+    let (first, last): (Vec<_>, Vec<_>) = said.enumerate().partition(|(place, _)| place % 2 == 0);
+    let bare = |numbered: Vec<(usize, Value)>| numbered.into_iter().map(|(_, rule)| rule);
+    bare(first).chain(others).chain(bare(last)).collect()
 }
 
 /// Clients that connect all the time: two that are allowed and two that are not.

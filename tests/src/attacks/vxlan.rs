@@ -7,6 +7,11 @@ use crate::packet::{
 };
 
 pub(super) fn attacks() -> Vec<Attack> {
+    [identity(), header(), inner(), underlay()].into_iter().flatten().collect()
+}
+
+/// Who says which network a packet comes from.
+fn identity() -> Vec<Attack> {
     vec![
         Attack::new("a SYN in VXLAN", JudgedInside, |s| trusted() / Ipv4::from(s.v4) / Tcp::syn(443)),
         Attack::new("an IPv6 SYN in VXLAN", JudgedInside, |s| trusted() / Ipv6::from(s.v6) / Tcp::syn(443)),
@@ -39,6 +44,12 @@ pub(super) fn attacks() -> Vec<Attack> {
         Attack::new("an untrusted VTEP, to another port", Always(Reason::NotGuarded), |s| {
             outer("192.0.2.66") / inside(VNI) / Ipv4::from(s.v4) / Tcp::syn(22)
         }),
+    ]
+}
+
+/// The VXLAN header and the datagram that it is in.
+fn header() -> Vec<Attack> {
+    vec![
         Attack::new("no I flag", Always(Reason::VxlanReserved), |s| {
             outer(VTEP) / Vxlan::vni(VNI).flags(0) / Ethernet::default() / Ipv4::from(s.v4) / Tcp::syn(443)
         }),
@@ -68,6 +79,12 @@ pub(super) fn attacks() -> Vec<Attack> {
                 / Ipv4::from(s.v4)
                 / Tcp::syn(443)
         }),
+    ]
+}
+
+/// What is inside.
+fn inner() -> Vec<Attack> {
+    vec![
         Attack::new("an inner tag with VID 0", JudgedInside, |s| {
             trusted() / Vlan::priority() / Ipv4::from(s.v4) / Tcp::syn(443)
         }),
@@ -83,6 +100,12 @@ pub(super) fn attacks() -> Vec<Attack> {
             let packet = trusted() / Ipv4::from(s.v4) / Tcp::syn(443) / Raw::zeros(8);
             packet.fragments(Datagrams::Inner, &[8])[0].clone()
         }),
+    ]
+}
+
+/// What is outside.
+fn underlay() -> Vec<Attack> {
+    vec![
         Attack::new("outer tags", JudgedInside, |s| {
             Ethernet::default()
                 / Vlan::priority()

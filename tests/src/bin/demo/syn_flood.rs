@@ -97,13 +97,13 @@ fn open(interface: &str) -> Result<OwnedFd> {
 fn send(socket: &OwnedFd, frames: &[Vec<u8>], over: impl Fn() -> bool) -> Result<u64> {
     let slices: Vec<[IoSlice<'_>; 1]> = frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
-    let addresses = [None; BATCH];
+    let addresses = vec![None; BATCH];
     let mut sent = 0;
     for batch in slices.chunks(BATCH).cycle() {
         if over() {
             break;
         }
-        match sendmmsg(socket.as_raw_fd(), &mut headers, batch, addresses, [], MsgFlags::empty()) {
+        match sendmmsg(socket.as_raw_fd(), &mut headers, batch, &addresses, [], MsgFlags::empty()) {
             Ok(results) => sent += results.count() as u64,
             // The link's queue is full: what a flood is for.
             Err(Errno::ENOBUFS | Errno::EAGAIN) => thread::yield_now(),
