@@ -37,7 +37,7 @@ struct Inner {
     limits: Limits,
     /// Held while a change is carried out, so there is one at a time.
     store: Mutex<Box<dyn Store>>,
-    /// Held for moments only; never while tables are built.
+    /// Held for writing for moments only, by whoever holds the store.
     policy: RwLock<Policy>,
     /// Held for moments only; never while tables are built.
     kernel: Mutex<Kernel>,

@@ -33,8 +33,8 @@ pub(crate) struct Actors {
 impl Actors {
     /// Where spoofed SYNs come from: RFC 2544 keeps these addresses for tests.
     pub(crate) const SPOOFED: &str = "198.18.0.0/15";
-    /// Where forged VXLAN packets claim to come from.
-    pub(crate) const FORGED_INNER: &str = "10.1.0.66";
+    /// Where forged VXLAN packets claim to come from: an address that the rules let in.
+    pub(crate) const FORGED_INNER: &str = "10.1.0.6";
     /// The VTEP that nobody trusts.
     pub(crate) const UNTRUSTED_VTEP: &str = "192.0.2.66";
 

@@ -2,6 +2,7 @@ use anyhow::Result;
 use tests::net::{Agent, Attempt, Network, Outcome};
 
 use crate::actors::Actors;
+use crate::interrupt;
 use crate::policy::REGISTRY;
 use crate::screen::{self, ms};
 use crate::tally::Tally;
@@ -19,6 +20,7 @@ pub(crate) fn show(actors: &Actors, agent: &Agent, tally: &mut Tally) -> Result<
     table.add_row(["(before)", "", &seen(before), "no answer", tally.row("before the live rule", right)]);
     let (mut took, mut obeyed) = (Vec::new(), 0);
     for round in 0..ROUNDS {
+        interrupt::check()?;
         for (verb, expected) in [("add", Outcome::Connected), ("remove", Outcome::TimedOut)] {
             let ran = agent.cli(["network-rule", verb, "--name", REGISTRY, "--ip-address", RULE])?.expect_success()?;
             let next = connect(actors)?;

@@ -6,6 +6,7 @@ mod actors;
 mod counters;
 mod flood;
 mod half_open_flood;
+mod interrupt;
 mod leftovers;
 mod live;
 mod policy;
@@ -21,7 +22,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Uid;
 use tests::net::Agent;
 
@@ -32,14 +32,10 @@ use crate::tally::Tally;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    // Ctrl-C ends the actors, and their end ends the demo, which then still tidies up.
-    if let Err(error) = SigSet::from(Signal::SIGINT).thread_block() {
-        eprintln!("error: blocking SIGINT: {error}");
-        return ExitCode::FAILURE;
-    }
     let mut tally = Tally::default();
-    if let Err(error) = show(&mut tally) {
-        eprintln!("\nerror: the demo could not go on: {error:#}");
+    if let Err(error) = interrupt::watch().and_then(|()| show(&mut tally)) {
+        let why = if interrupt::happened() { "interrupted".to_owned() } else { format!("{error:#}") };
+        eprintln!("\nerror: the demo could not go on: {why}");
         return ExitCode::FAILURE;
     }
     println!("\n{tally} ({:.0} s)", started.elapsed().as_secs_f32());
@@ -53,7 +49,7 @@ fn show(tally: &mut Tally) -> Result<()> {
          sudo --preserve-env=PATH,HOME cargo xtask demo"
     );
     let traces = acts(tally)?;
-    heading("Nothing stays behind");
+    heading("Nothing stays behind")?;
     for (what, left) in traces.left_behind()? {
         let found = if left.is_empty() { "none".to_owned() } else { left.join(", ") };
         println!("  {what}: {found}   {}", tally.row(what, left.is_empty()));
@@ -63,13 +59,13 @@ fn show(tally: &mut Tally) -> Result<()> {
 
 /// Everything that needs the actors, who are gone when it returns; what to look for afterwards.
 fn acts(tally: &mut Tally) -> Result<Traces> {
-    heading("A registry, its clients, no guard yet");
+    heading("A registry, its clients, no guard yet")?;
     let actors = Actors::assemble()?;
     actors.introduce();
     let visits = visits::all();
     let unguarded = visits::attend(&visits, &actors, None)?;
 
-    heading("The guard, and the networks that may come in");
+    heading("The guard, and the networks that may come in")?;
     let mut agent = Agent::prepare(&actors.network, "agent", &policy::config(&actors.network))?;
     let begun = Instant::now();
     agent.run().context("starting the guard")?;
@@ -82,20 +78,20 @@ fn acts(tally: &mut Tally) -> Result<Traces> {
     policy::write(&agent)?;
     let traces = Traces::of(&actors.network, &agent)?;
 
-    heading("Who gets in, without and with the guard");
+    heading("Who gets in, without and with the guard")?;
     let guarded = visits::attend(&visits, &actors, Some(&agent))?;
     visits::print(&visits, &unguarded, &guarded, tally);
 
-    heading("Real clients");
+    heading("Real clients")?;
     real_clients::show(&actors, tally)?;
 
-    heading("A rule added and removed live");
+    heading("A rule added and removed live")?;
     live::show(&actors, &agent, tally)?;
 
-    heading("A flood of denied SYNs while an allowed client pulls");
+    heading("A flood of denied SYNs while an allowed client pulls")?;
     flood::show(&actors, &agent, tally)?;
 
-    heading("What the guard says of itself");
+    heading("What the guard says of itself")?;
     report::show(&agent, tally)?;
     Ok(traces)
 }

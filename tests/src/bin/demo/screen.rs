@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::interrupt;
 
 /// As wide as a table may get, in columns; on a terminal that is narrower, as wide as that.
 const WIDTH: u16 = 118;
 
-/// Starts an act.
-pub(crate) fn heading(text: &str) {
+/// Starts an act, unless the demo shall end.
+pub(crate) fn heading(text: &str) -> Result<()> {
+    interrupt::check()?;
     println!("\n== {text} ==\n");
+    Ok(())
 }
 
 /// A table with this header.

@@ -3,6 +3,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use rand::Rng as _;
 use tests::net::{Client, Curl, Network, Outcome, Overlay};
 use tests::packet::{Ethernet, Ipv4, Packet, Tcp, Udp, Vxlan};
 
@@ -39,14 +40,19 @@ pub(crate) fn of_overlay(overlay: &Overlay, actors: &Actors) -> Result<Visit> {
 /// A SYN in VXLAN, from a VTEP that is not one of the network's.
 pub(crate) fn of_forger(actors: &Actors) -> Result<Visit> {
     let underlay = Ethernet::default() / Ipv4::from(Actors::UNTRUSTED_VTEP).to(Network::UNDERLAY_V4);
-    let inner = Ethernet::default() / Ipv4::from(Actors::FORGED_INNER) / Tcp::syn(443);
+    let inner = Ethernet::default() / Ipv4::from(Actors::FORGED_INNER) / new_syn();
     inject(&(underlay / Udp::vxlan() / Vxlan::vni(5001) / inner), Actors::FORGED_INNER, actors)
 }
 
 /// One SYN of those that the flood consists of.
 pub(crate) fn of_spoofer(actors: &Actors) -> Result<Visit> {
     let source = "198.18.0.1";
-    inject(&(Ethernet::default() / Ipv4::from(source) / Tcp::syn(443)), source, actors)
+    inject(&(Ethernet::default() / Ipv4::from(source) / new_syn()), source, actors)
+}
+
+/// A SYN from a port of its own, lest it be taken for one that was sent before.
+fn new_syn() -> Tcp {
+    Tcp::syn(443).from(rand::rng().random_range(1024..=u16::MAX))
 }
 
 fn browse(client: &Client, source: IpAddr, actors: &Actors) -> Result<Visit> {

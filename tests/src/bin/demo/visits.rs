@@ -3,6 +3,7 @@ use tests::net::Agent;
 
 use crate::actors::Actors;
 use crate::counters::{Counters, text};
+use crate::interrupt;
 use crate::policy::REGISTRY;
 use crate::screen;
 use crate::tally::Tally;
@@ -95,6 +96,7 @@ pub(crate) fn attend(visitors: &[Visitor], actors: &Actors, agent: Option<&Agent
 }
 
 fn try_one(visitor: &Visitor, actors: &Actors, agent: Option<&Agent>) -> Result<Visited> {
+    interrupt::check()?;
     let before = agent.map(Counters::read).transpose()?;
     let visit = (visitor.call)(actors)?;
     let (Some(agent), Some(before)) = (agent, before) else {
