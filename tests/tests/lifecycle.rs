@@ -89,7 +89,7 @@ fn restarts_are_seen_by_nobody_under_traffic() -> Result<()> {
     let listener = listener(&network)?;
     let mut agent = Agent::start(&network, &GuardConfig::of(&network).reset().to_string())?;
     allow(&agent, "198.51.100.7")?;
-    let limit = Duration::from_secs(10);
+    let limit = MINUTE;
     let served = Traffic::start(&allowed, address("198.51.100.7"), registry(), limit)?;
     let refused = Traffic::start(&denied, address("198.51.100.66"), registry(), limit)?;
     for _ in 0..5 {

@@ -60,8 +60,8 @@ struct Crowd {
 
 impl Crowd {
     fn start(allowed: &Client, denied: &Client) -> Result<Self> {
-        // A SYN that is lost is sent again after a second; then the connection has failed here.
-        let limit = Duration::from_millis(900);
+        // The guard answers those that it denies with a reset. Only a starved machine loses a SYN, and sends it again.
+        let limit = Duration::from_mins(1);
         let start = |client: &Client, sources: [&str; 2]| -> Result<Vec<Traffic>> {
             let sources = sources.into_iter().map(address);
             sources.map(|source| Traffic::start(client, source, registry_of(source), limit)).collect()

@@ -18,7 +18,7 @@ use super::{Agent, Inner, denied_log, host};
 use crate::api;
 use crate::compile::compile;
 use crate::config::Config;
-use crate::kernel::{Kernel, RuleTrie, pinned_links};
+use crate::kernel::{Kernel, Pins, RuleTrie, pinned_links};
 use crate::netlink::Links;
 use crate::policy::Policy;
 use crate::store::{SqliteStore, Store};
@@ -51,13 +51,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let links = Links::subscribe()?;
     let present = links.lister().list().await?;
     preflight(&config, &present, &pinned_links(&options.pins))?;
-    let mut kernel = Kernel::load(&options.pins, limits.rules)?;
+    let pins = Pins::take(&options.pins)?;
     let mut store = SqliteStore::open(&options.state)?;
     let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
     let policy = store.load(&names)?;
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
 
+    // Nothing before this line changes anything in the kernel.
+    let mut kernel = Kernel::load(pins, limits.rules)?;
     enforce(&config, &policy, &mut kernel, limits.rules)?;
     let events = kernel.take_events();
     let agent = Agent(Arc::new(Inner {

@@ -15,23 +15,24 @@ pub(super) async fn follow(agent: Agent, events: Events, mut budget: EventBudget
     let mut events = events.stream()?;
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut written = 0;
-    let mut denied = total(&agent)?;
+    // Everything up to a second ago: what was counted by then has been read by now, if it was told at all.
+    let mut counted = total(&agent)?;
+    let mut accounted = counted;
     loop {
         tokio::select! {
             _ = second.tick() => {
                 budget.refill(agent.config().events.per_second)?;
-                let now = total(&agent)?;
-                let left_out = now.saturating_sub(denied).saturating_sub(written);
+                let left_out = counted.saturating_sub(accounted);
                 if left_out > 0 {
-                    warn!(left_out, "more packets were denied in this second than are logged");
+                    warn!(left_out, "more packets were denied than are logged in a second");
                 }
-                (denied, written) = (now, 0);
+                accounted += left_out;
+                counted = total(&agent)?;
             }
             arrived = events.next() => {
                 for event in arrived? {
                     log(&agent, &event);
-                    written += 1;
+                    accounted += 1;
                 }
             }
         }

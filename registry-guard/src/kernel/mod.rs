@@ -10,8 +10,6 @@ mod pins;
 mod probe;
 mod rules;
 
-use std::path::Path;
-
 use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
@@ -22,12 +20,12 @@ pub use self::counters::ReasonCounts;
 pub use self::error::KernelError;
 pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
+pub use self::pins::Pins;
 pub use self::probe::Answer;
 pub use self::rules::{Row, RuleTrie, Table};
 
 use self::counters::Counters;
 use self::host::HostMaps;
-use self::pins::Pins;
 use self::rules::Rules;
 
 /// Name of the XDP program, also in `bpftool prog` and `ip link`.
@@ -48,12 +46,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Takes the folder of pins for this agent alone and loads the program, with the maps that are pinned there where
-    /// their shape is still right. Nothing is attached yet, and a program that is attached goes on with its maps.
+    /// Loads the program, with the maps that are pinned where their shape is still right. Nothing is attached yet, and a
+    /// program that is attached goes on with its maps.
     ///
     /// `rule_capacity` is the number of rules for which hit counters are kept.
-    pub fn load(pins: &Path, rule_capacity: u32) -> Result<Self, KernelError> {
-        let pins = Pins::take(pins)?;
+    pub fn load(pins: Pins, rule_capacity: u32) -> Result<Self, KernelError> {
         pins.drop_maps_of_another_shape(rule_capacity)?;
         let mut loader = EbpfLoader::new();
         loader.verifier_log_level(VerifierLogLevel::empty()).map_max_entries("RULE_HITS", rule_capacity);

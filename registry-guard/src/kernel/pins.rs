@@ -20,14 +20,18 @@ pub(super) const MAPS: [&str; 8] =
 
 /// A folder of pins that this process alone may change.
 #[derive(Debug)]
-pub(super) struct Pins {
+pub struct Pins {
     root: PathBuf,
     _lock: Flock<File>,
 }
 
 impl Pins {
     /// Makes the folder, mounts a BPF file system on it unless it is on one, and locks it.
-    pub(super) fn take(root: &Path) -> Result<Self, KernelError> {
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::SecondAgent`] if another process holds it; [`KernelError::Pins`] if it cannot be used.
+    pub fn take(root: &Path) -> Result<Self, KernelError> {
         fs::create_dir_all(root).map_err(|error| unusable(root, &error.to_string()))?;
         ensure_bpffs(root)?;
         let folder = File::open(root).map_err(|error| unusable(root, &error.to_string()))?;

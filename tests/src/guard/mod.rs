@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use registry_guard::compile::compile;
-use registry_guard::kernel::{Kernel, RuleTrie};
+use registry_guard::kernel::{Kernel, Pins, RuleTrie};
 use registry_guard_common::{Judgement, Reason, judge};
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ impl Guard {
     pub fn new(policy: &naive::Policy) -> Result<Self> {
         let folder = TempDir::with_prefix("rg-guard-")?;
         let bpffs = Bpffs::mount(folder.path())?;
-        let kernel = Kernel::load(&bpffs.path().join("pins"), CAPACITY)?;
+        let kernel = Kernel::load(Pins::take(&bpffs.path().join("pins"))?, CAPACITY)?;
         let host = HostTables::new(&naive::Policy::default());
         let mut guard = Self { kernel, host, bpffs, _folder: folder };
         guard.set(policy)?;
