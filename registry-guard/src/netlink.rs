@@ -1,19 +1,26 @@
 //! The only module that talks to rtnetlink: which interfaces there are, and which XDP program stands on each.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt as _, TryStreamExt as _};
+use nix::errno::Errno;
 use rtnetlink::Handle;
-use rtnetlink::packet_core::NetlinkMessage;
+use rtnetlink::packet_core::{ErrorMessage, NetlinkMessage};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached};
 use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
 use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 /// `RTMGRP_LINK`: links that come, go, or change.
 const LINK_GROUP: u32 = 1;
+/// How often, and after which pause, a list is asked for again while the kernel is busy with another.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// One interface of this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +69,7 @@ pub enum NetlinkError {
 
 /// A subscription to changes of links in the network namespace it was made in.
 pub struct Links {
-    handle: Handle,
+    lister: Lister,
     changes: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
 }
 
@@ -72,12 +79,12 @@ impl Links {
         let (mut connection, handle, changes) = rtnetlink::new_connection()?;
         connection.socket_mut().socket_mut().bind(&SocketAddr::new(0, LINK_GROUP))?;
         tokio::spawn(connection);
-        Ok(Self { handle, changes })
+        Ok(Self { lister: Lister(Arc::new(Mutex::new(handle))), changes })
     }
 
-    /// A handle that lists links, independent of this subscription.
+    /// A handle that lists links, whoever else does.
     pub fn lister(&self) -> Lister {
-        Lister(self.handle.clone())
+        self.lister.clone()
     }
 
     /// Waits until something changed since the last call; false when the kernel will tell no more.
@@ -90,16 +97,31 @@ impl Links {
     }
 }
 
-/// Lists links.
+/// Lists links, one list at a time: the kernel answers a second dump on the same socket with EBUSY (`__netlink_dump_start`).
 #[derive(Clone)]
-pub struct Lister(Handle);
+pub struct Lister(Arc<Mutex<Handle>>);
 
 impl Lister {
     /// Every interface there is now.
     pub async fn list(&self) -> Result<Vec<Link>, NetlinkError> {
-        let messages: Vec<LinkMessage> = self.0.link().get().execute().try_collect().await?;
-        Ok(messages.into_iter().map(Link::from).collect())
+        let handle = self.0.lock().await;
+        let mut tries = 0;
+        loop {
+            let messages: Result<Vec<LinkMessage>, _> = handle.link().get().execute().try_collect().await;
+            match messages {
+                // A list that somebody stopped waiting for is still being written.
+                Err(rtnetlink::Error::NetlinkError(error)) if tries < TRIES && is_busy(&error) => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                messages => return Ok(messages?.into_iter().map(Link::from).collect()),
+            }
+        }
     }
+}
+
+fn is_busy(error: &ErrorMessage) -> bool {
+    error.raw_code().unsigned_abs() == Errno::EBUSY as u32
 }
 
 impl From<LinkMessage> for Link {

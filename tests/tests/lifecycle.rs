@@ -214,11 +214,33 @@ fn an_interface_of_another_xdp_program_is_left_to_it() -> Result<()> {
     let before = link(&network)?;
     for mode in ["auto", "native", "generic"] {
         second.configure(&GuardConfig::of(&network).xdp_mode(mode).to_string())?;
-        fails_to_start(&mut second.run_command(), &["\"to-office\"", "another XDP program", "xdp off"])?;
+        fails_to_start(
+            &mut second.run_command(),
+            &["\"to-office\"", "another XDP program", "registry-guard detach --pins"],
+        )?;
     }
     assert_eq!(link(&network)?, before, "the program on it is the same");
     assert_eq!(agent.json(["status"])?["state"], "ENFORCING");
     expect_guarded(&client, "after the second agent")
+}
+
+#[test]
+fn a_busy_interface_that_may_be_absent_does_not_keep_the_others_unguarded() -> Result<()> {
+    let mut network = Network::new()?;
+    let _office = network.client("office", &["203.0.113.66"])?;
+    let _listener = listener(&network)?;
+    let first = Agent::start(&network, &GuardConfig::of(&network).to_string())?;
+    let visitor = Visitor::new(&network)?;
+    visitor.plug(&network, "port0")?;
+    let mut second = Agent::prepare(&network, "second", &GuardConfig::on(&["port0"]).hotplug("to-office").to_string())?;
+    second.run()?;
+    allow(&second, "198.51.100.7")?;
+    let status = second.json(["status"])?;
+    assert_eq!(status["state"], "DEGRADED", "{status}");
+    assert!(status["problems"].to_string().contains("to-office"), "{status}");
+    visitor.expect_guarded("by the second agent")?;
+    assert_eq!(first.json(["status"])?["state"], "ENFORCING");
+    Ok(())
 }
 
 /// A machine without a link, and the means to plug it in at the host under any name.
@@ -334,6 +356,10 @@ fn a_renamed_interface_stays_guarded_and_a_new_name_is_noticed() -> Result<()> {
     eventually("the status tells that port0 is missing", || {
         Ok(agent.json(["status"])?["problems"].to_string().contains("port0: the interface does not exist"))
     })?;
+    let status = agent.json(["status"])?;
+    let spare = status["interfaces"].as_array().into_iter().flatten().find(|one| one["name"] == "spare0");
+    assert_eq!(spare.map(|one| &one["enforcing"]), Some(&true.into()), "it is still guarded, and told: {status}");
+    assert_eq!(status["state"], "DEGRADED");
     visitor.expect_guarded("after the agent has noticed")?;
 
     rename("spare0", "port0")?;

@@ -382,3 +382,22 @@ fn a_burst_of_denied_packets_is_logged_in_part_and_counted_in_full() -> Result<(
     assert_eq!(agent.counter(REGISTRY, "NoRule")?, u64::from(BURST));
     Ok(())
 }
+
+#[test]
+fn many_may_ask_for_the_status_at_once() -> Result<()> {
+    let mut network = Network::new()?;
+    let _office = network.client("office", &["198.51.100.7"])?;
+    let agent = Agent::start(&network, &GuardConfig::of(&network).to_string())?;
+    std::thread::scope(|scope| {
+        let ask = || -> Result<()> {
+            for _ in 0..50 {
+                agent.request("GET", "/status", &[], b"")?.expect_success()?;
+            }
+            Ok(())
+        };
+        let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        askers.into_iter().try_for_each(|asker| asker.join().expect("an asker does not panic"))
+    })?;
+    assert!(!agent.log().contains("cannot see interfaces"), "the agent itself was kept from looking");
+    Ok(())
+}

@@ -2,12 +2,12 @@
 
 use std::sync::PoisonError;
 
-use tracing::error;
+use tracing::{error, info};
 
 use super::enforcement::Enforcement;
 use super::{Agent, AgentError, Changed};
 use crate::plan::{Plan, plan};
-use crate::policy::{Change, Policy};
+use crate::policy::{Change, Edit, Policy, Subject};
 
 impl Agent {
     /// Makes a change and returns after the kernel enforces it. Blocks.
@@ -61,8 +61,22 @@ impl Agent {
             policy.apply(&edits);
             policy.revision = revision;
         }
+        info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
         Ok(Changed { revision, changed: true })
     }
+}
+
+/// What the edits change, each once.
+fn subjects(edits: &[Edit]) -> String {
+    let mut subjects: Vec<String> = edits
+        .iter()
+        .map(|edit| match edit.subject() {
+            Subject::Registry(name) => format!("registry {name}"),
+            Subject::Network(name) => format!("network {name}"),
+        })
+        .collect();
+    subjects.dedup();
+    subjects.join(", ")
 }
 
 /// `If-Match` holds a revision, quoted as an entity tag or not, or `*`.

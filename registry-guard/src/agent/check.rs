@@ -26,7 +26,7 @@ impl Agent {
             reason: "NotGuarded",
             rule: None,
             message: String::new(),
-            enforced_on: enforced_on(self.config(), self.kernel().program_id(), &self.links()?),
+            enforced_on: enforced_on(self.kernel().program_id(), &self.links()?),
             revision,
         };
         let Some(frame) = self.question(&report) else {

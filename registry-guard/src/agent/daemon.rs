@@ -115,7 +115,11 @@ fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32)
 async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
     let asking = agent.clone();
     let status = tokio::task::spawn_blocking(move || asking.status()).await??;
-    anyhow::ensure!(status.problems.is_empty(), "cannot guard every interface: {}", status.problems.join("; "));
+    let unguarded = status.interfaces.iter().filter(|interface| !interface.enforcing && !interface.hotplug);
+    let unguarded: Vec<String> = unguarded
+        .map(|interface| format!("{}: {}", interface.name, interface.note.as_deref().unwrap_or("not enforcing")))
+        .collect();
+    anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())
 }
 

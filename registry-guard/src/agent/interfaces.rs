@@ -33,14 +33,16 @@ pub(super) fn preflight(config: &Config, links: &[Link], ours: &[u32]) -> anyhow
             );
             continue;
         };
-        if let Some(xdp) = link.xdp
-            && !ours.contains(&link.index)
-        {
-            anyhow::bail!(
-                "interfaces: {name:?} is in use by another XDP program (id {}); take that away first, for example with \
-                 `ip link set dev {name} xdp off`",
-                xdp.program
-            );
+        let Some(xdp) = link.xdp.filter(|_| !ours.contains(&link.index)) else { continue };
+        let in_use = format!(
+            "{name:?} is in use by another XDP program (id {}); `bpftool net` and `bpftool link` show whose it is. If it is \
+             registry-guard's with other pins, `registry-guard detach --pins` with those takes it away",
+            xdp.program
+        );
+        if hotplug {
+            warn!("hotplug-interfaces: {in_use}");
+        } else {
+            anyhow::bail!("interfaces: {in_use}");
         }
     }
     Ok(())
@@ -51,8 +53,12 @@ impl Interfaces {
     pub(super) fn follow(&mut self, config: &Config, kernel: &mut Kernel, program: u32, links: &[Link]) {
         let present: Vec<u32> = links.iter().map(|link| link.index).collect();
         self.notes.retain(|index, _| present.contains(index));
-        if let Err(problem) = kernel.forget_interfaces(&present) {
-            error!(%problem, "cannot tidy up links of interfaces that are gone");
+        match kernel.forget_interfaces(&present) {
+            Ok(gone) if gone.is_empty() => {}
+            Ok(gone) => {
+                warn!(ifindexes = ?gone, "guarded interfaces are gone; they are guarded again when they come back");
+            }
+            Err(problem) => error!(%problem, "cannot tidy up links of interfaces that are gone"),
         }
         for (name, _) in named(config) {
             let Some(link) = find(links, name) else { continue };
@@ -88,37 +94,49 @@ impl Interfaces {
         }
     }
 
-    /// How each named interface stands.
-    pub(super) fn status(&self, config: &Config, program: u32, links: &[Link]) -> Vec<InterfaceStatus> {
-        named(config)
-            .map(|(name, hotplug)| {
-                let link = find(links, name);
-                let ours = link.and_then(|link| link.xdp).filter(|xdp| xdp.program == program);
-                let note = match link {
-                    None => Some("the interface does not exist".to_owned()),
-                    Some(link) => self.notes.get(&link.index).cloned(),
-                };
-                InterfaceStatus {
-                    name: name.to_owned(),
-                    ifindex: link.map(|link| link.index),
-                    hotplug,
-                    mode: ours.map(|xdp| xdp.mode),
-                    enforcing: ours.is_some(),
-                    note: note.or_else(|| match ours {
-                        Some(xdp) if xdp.mode == RunningMode::Generic => Some("generic mode is slower".to_owned()),
-                        Some(_) => None,
-                        None => Some("the program is not attached".to_owned()),
-                    }),
-                }
-            })
-            .collect()
+    /// How each named interface stands, and each other one that is guarded all the same: one that was renamed, or named
+    /// in an earlier configuration. `linked` are the interfaces that have a pinned link.
+    pub(super) fn status(&self, config: &Config, program: u32, links: &[Link], linked: &[u32]) -> Vec<InterfaceStatus> {
+        let is_named = |link: &&Link| named(config).any(|(name, _)| name == link.name);
+        let others = links.iter().filter(|link| linked.contains(&link.index) && !is_named(link)).map(|link| {
+            let ours = link.xdp.filter(|xdp| xdp.program == program);
+            InterfaceStatus {
+                name: link.name.clone(),
+                ifindex: Some(link.index),
+                hotplug: true,
+                mode: link.xdp.map(|xdp| xdp.mode),
+                enforcing: ours.is_some(),
+                note: Some("guarded, but not named in config.toml".to_owned()),
+            }
+        });
+        let named = named(config).map(|(name, hotplug)| {
+            let link = find(links, name);
+            let ours = link.and_then(|link| link.xdp).filter(|xdp| xdp.program == program);
+            let note = match link {
+                None => Some("the interface does not exist".to_owned()),
+                Some(link) => self.notes.get(&link.index).cloned(),
+            };
+            InterfaceStatus {
+                name: name.to_owned(),
+                ifindex: link.map(|link| link.index),
+                hotplug,
+                mode: ours.map(|xdp| xdp.mode),
+                enforcing: ours.is_some(),
+                note: note.or_else(|| match ours {
+                    Some(xdp) if xdp.mode == RunningMode::Generic => Some("generic mode is slower".to_owned()),
+                    Some(_) => None,
+                    None => Some("the program is not attached".to_owned()),
+                }),
+            }
+        });
+        named.chain(others).collect()
     }
 }
 
-/// The named interfaces on which `program` stands.
-pub(super) fn enforced_on(config: &Config, program: u32, links: &[Link]) -> Vec<String> {
-    let stands = |name: &str| find(links, name).and_then(|link| link.xdp).is_some_and(|xdp| xdp.program == program);
-    named(config).filter(|(name, _)| stands(name)).map(|(name, _)| name.to_owned()).collect()
+/// The interfaces on which `program` stands.
+pub(super) fn enforced_on(program: u32, links: &[Link]) -> Vec<String> {
+    let stands = |link: &&Link| link.xdp.is_some_and(|xdp| xdp.program == program);
+    links.iter().filter(stands).map(|link| link.name.clone()).collect()
 }
 
 fn find<'a>(links: &'a [Link], name: &str) -> Option<&'a Link> {

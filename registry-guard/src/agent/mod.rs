@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
+use tracing::warn;
 
 pub use self::error::AgentError;
 pub use self::report::{CheckReport, CheckVerdict, InterfaceStatus, ProgramStatus, RegistryStatus, State, Status};
@@ -91,7 +92,9 @@ impl Agent {
         let _one_at_a_time = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.detached.store(true, Ordering::SeqCst);
         let mut kernel = self.kernel();
-        Ok(kernel.detach()?.into_iter().map(interface_name).collect())
+        let detached: Vec<String> = kernel.detach()?.into_iter().map(interface_name).collect();
+        warn!(interfaces = ?detached, "DETACHED: nothing is enforced until the agent is started again");
+        Ok(detached)
     }
 
     pub(self) fn is_detached(&self) -> bool {

@@ -17,11 +17,11 @@ impl Agent {
     /// If the kernel does not answer.
     pub fn status(&self) -> Result<Status, AgentError> {
         let links = self.links()?;
-        let (program, mut reasons) = {
+        let (program, linked, mut reasons) = {
             let kernel = self.kernel();
-            (kernel.program_id(), kernel.reasons()?)
+            (kernel.program_id(), kernel.linked()?, kernel.reasons()?)
         };
-        let interfaces = self.interfaces().status(self.config(), program, &links);
+        let interfaces = self.interfaces().status(self.config(), program, &links, &linked);
         let mut problems: Vec<String> = interfaces
             .iter()
             .filter(|interface| !interface.enforcing && (interface.ifindex.is_some() || !interface.hotplug))

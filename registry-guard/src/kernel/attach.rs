@@ -72,14 +72,15 @@ impl Kernel {
         Ok(attachment)
     }
 
-    /// Unpins links on interfaces that are gone; the kernel keeps such a link, but it enforces nothing.
-    pub fn forget_interfaces(&mut self, present: &[u32]) -> Result<(), KernelError> {
-        for ifindex in self.pins.linked()? {
-            if !present.contains(&ifindex) {
-                unpin(&self.pins.link(ifindex))?;
-            }
+    /// Unpins links on interfaces that are gone, and returns their indexes; the kernel keeps such a link, but it enforces
+    /// nothing. `present` is a hint: a list can miss an interface, so the kernel is asked about each that is not in it.
+    pub fn forget_interfaces(&mut self, present: &[u32]) -> Result<Vec<u32>, KernelError> {
+        let mut gone = self.pins.linked()?;
+        gone.retain(|ifindex| !present.contains(ifindex) && if_indextoname(*ifindex) == Err(Errno::ENXIO));
+        for &ifindex in &gone {
+            unpin(&self.pins.link(ifindex))?;
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// The interface indexes that have a pinned link.

@@ -136,6 +136,14 @@ fn ensure_bpffs(root: &Path) -> Result<(), KernelError> {
     if on_bpffs().map_err(|error| unusable(root, &error.to_string()))? {
         return Ok(());
     }
+    let is_empty = fs::read_dir(root).map_err(|error| unusable(root, &error.to_string()))?.next().is_none();
+    if !is_empty {
+        return Err(unusable(
+            root,
+            "it is not on a BPF file system, and mounting one would hide what is in it; accepted: an empty folder, or one \
+             on a BPF file system",
+        ));
+    }
     let options = Some("mode=0700");
     mount(Some("bpf"), root, Some("bpf"), MsFlags::empty(), options).map_err(|error| {
         unusable(

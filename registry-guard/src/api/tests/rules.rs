@@ -49,7 +49,7 @@ async fn a_bad_ip_rule_is_refused_with_what_was_meant() {
 async fn a_virtual_network_rule_says_whether_it_counts() {
     let served = Served::new();
     let answer = served.send("PUT", &subnet_rule(&builders()), &json!({})).await;
-    assert_refused(&answer, 400, "InvalidParameter", "names a virtual network that does not exist");
+    assert_refused(&answer, 404, "ResourceNotFound", "virtual network `hub` does not exist");
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     let answer = served.send("PUT", &subnet_rule(&builders().to_uppercase()), &json!({})).await;
     let rule = json!({"action": "Allow", "id": builders(), "virtualNetworkSubnetResourceId": builders(),

@@ -13,7 +13,9 @@ impl Policy {
         limits: &Limits,
     ) -> Result<Vec<Edit>, PolicyError> {
         let found = self.find_registry(registry)?;
-        let subnet = self.existing_subnet(|| FIELD.to_owned(), subnet_id)?;
+        let id = SubnetId::parse(FIELD, subnet_id)?;
+        let network = self.find_network(&id.network)?;
+        let subnet = network.id_of(network.find_subnet(&id.subnet)?);
         let action = action_of(|| "virtualNetworkRules.action".to_owned(), action)?;
         let rule = match found.subnet_rule(&subnet) {
             Some(same) if same.action == action => return Ok(Vec::new()),
