@@ -10,7 +10,7 @@ use registry_guard_common::Frame;
 use zerocopy::FromBytes;
 
 /// Farther than any header can stand within the parser's bounds; the verifier wants to know one (`MAX_PACKET_OFF`).
-const FARTHEST_HEADER: usize = 0x7fff;
+pub(crate) const FARTHEST_HEADER: usize = 0x7fff;
 
 /// The packet of one run of the program.
 pub(crate) struct XdpPacket<'a> {

@@ -8,7 +8,7 @@ use aya_ebpf::programs::XdpContext;
 use registry_guard_common::{Flow, Frame as _, Headers, Reset};
 use zerocopy::IntoBytes;
 
-use crate::packet::XdpPacket;
+use crate::packet::{FARTHEST_HEADER, XdpPacket};
 
 /// Destination and source address of an Ethernet header.
 type Addresses = [[u8; 6]; 2];
@@ -47,7 +47,6 @@ fn rewrite(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> Option<()> {
 /// Writes `bytes` at `offset` into the linear packet and returns how many they are.
 #[inline(always)]
 fn store<B: IntoBytes + Copy>(ctx: &XdpContext, offset: usize, bytes: B) -> Option<usize> {
-    const FARTHEST_HEADER: usize = 0x7fff;
     if offset > FARTHEST_HEADER {
         return None;
     }

@@ -14,7 +14,7 @@ use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use super::interfaces::{Interfaces, preflight};
-use super::{Agent, Inner, denied_log, host};
+use super::{Agent, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
 use crate::compile::compile;
 use crate::config::Config;
@@ -115,10 +115,8 @@ fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32)
 async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
     let asking = agent.clone();
     let status = tokio::task::spawn_blocking(move || asking.status()).await??;
-    let unguarded = status.interfaces.iter().filter(|interface| !interface.enforcing && !interface.hotplug);
-    let unguarded: Vec<String> = unguarded
-        .map(|interface| format!("{}: {}", interface.name, interface.note.as_deref().unwrap_or("not enforcing")))
-        .collect();
+    let required = status.interfaces.iter().filter(|interface| !interface.hotplug);
+    let unguarded: Vec<String> = required.filter_map(InterfaceStatus::problem).collect();
     anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())
 }

@@ -111,6 +111,14 @@ pub struct InterfaceStatus {
     pub note: Option<String>,
 }
 
+impl InterfaceStatus {
+    /// What is wrong, if sources are not judged here.
+    pub(super) fn problem(&self) -> Option<String> {
+        let note = self.note.as_deref().unwrap_or("not enforcing");
+        (!self.enforcing).then(|| format!("{}: {note}", self.name))
+    }
+}
+
 /// One registry.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

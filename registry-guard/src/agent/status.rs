@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use registry_guard_common::{LAYOUT_VERSION, Reason};
 
-use super::report::{ProgramStatus, RegistryStatus, State, Status};
+use super::report::{InterfaceStatus, ProgramStatus, RegistryStatus, State, Status};
 use super::{Agent, AgentError, host};
 use crate::config::DenyResponse;
 use crate::kernel::GUARD_XDP;
@@ -24,8 +24,8 @@ impl Agent {
         let interfaces = self.interfaces().status(self.config(), program, &links, &linked);
         let mut problems: Vec<String> = interfaces
             .iter()
-            .filter(|interface| !interface.enforcing && (interface.ifindex.is_some() || !interface.hotplug))
-            .map(|interface| format!("{}: {}", interface.name, interface.note.as_deref().unwrap_or("not enforcing")))
+            .filter(|interface| interface.ifindex.is_some() || !interface.hotplug)
+            .filter_map(InterfaceStatus::problem)
             .collect();
         let enforcing = interfaces.iter().any(|interface| interface.enforcing);
         if self.is_detached() {
