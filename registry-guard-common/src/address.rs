@@ -33,13 +33,13 @@ impl Address {
 
     /// An IPv4 address from a word in network byte order.
     #[inline(always)]
-    pub(crate) const fn from_word(word: u32) -> Self {
+    pub const fn from_word(word: u32) -> Self {
         Self { words: [word, 0, 0, 0], family: Family::V4 as u32 }
     }
 
     /// An IPv6 address from its words in network byte order.
     #[inline(always)]
-    pub(crate) const fn from_words(words: [u32; 4]) -> Self {
+    pub const fn from_words(words: [u32; 4]) -> Self {
         Self { words, family: Family::V6 as u32 }
     }
 

@@ -1,7 +1,7 @@
 //! The verdict: written once, run by the kernel programs and by host tests.
 
-use crate::endpoint::{Datagrams, Endpoint, Response};
-use crate::{Address, Encapsulation, Entry, Flow, Frame, NO_COUNTER, Reason, RuleKey, Transport, parse};
+use crate::endpoint::{Datagrams, Endpoint, LocalTraffic, Response};
+use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, parse};
 
 /// The rules, wherever they are kept.
 pub trait Tables {
@@ -13,6 +13,8 @@ pub trait Tables {
     fn trusts_vtep(&self, vtep: &Address) -> bool;
     /// The longest prefix that covers the first `bits` bits of `key` in the trie of the registry with this index.
     fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry>;
+    /// Whether this host has this address.
+    fn is_local(&self, address: &Address) -> bool;
 }
 
 /// What was decided about one packet.
@@ -33,13 +35,16 @@ impl Judgement {
         Self { reason, endpoint: Endpoint::UNGUARDED, counter: NO_COUNTER }
     }
 
-    /// How the denied `flow` is answered: only a SYN outside VXLAN is ever reset, since the reply to an encapsulated one
-    /// would have to be encapsulated itself.
+    /// How `guard_xdp` answers the denied `flow`. Only a SYN outside VXLAN is ever reset, since the reply to an encapsulated
+    /// one would have to be encapsulated itself. What only this layer can know, the outer source, is never left to the next.
     #[inline(always)]
     pub fn response(&self, flow: &Flow) -> Response {
-        match (flow.transport, flow.encapsulation) {
-            (Transport::TcpSyn, None) => self.endpoint.response(),
-            _ => Response::Drop,
+        if flow.transport != Transport::TcpSyn || matches!(self.reason, Reason::UntrustedVtep | Reason::VniZero) {
+            return Response::Drop;
+        }
+        match (self.endpoint.response(), flow.vtep) {
+            (Response::Reset, Some(_)) => Response::Drop,
+            (response, _) => response,
         }
     }
 }
@@ -51,6 +56,28 @@ pub fn judge<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Judgement {
         Ok((flow, _)) => decide(&flow, tables),
         Err(reason) => Judgement::unguarded(reason),
     }
+}
+
+/// Decides about a flow at the socket, where the kernel has unpacked it: `interface` is the one it was received on, and
+/// stands for the network it comes from.
+#[inline(always)]
+pub fn decide_at_socket<T: Tables>(flow: &Flow, interface: Interface, tables: &T) -> Judgement {
+    let mut judgement = decide(flow, tables);
+    if judgement.endpoint.registry().is_none() || judgement.reason == Reason::DatagramToGuardedPort {
+        return judgement;
+    }
+    let own = interface.is_loopback() || (interface.is_known() && tables.is_local(&flow.source));
+    if own && judgement.endpoint.local() == LocalTraffic::Allow {
+        judgement.reason = Reason::LocalTraffic;
+        judgement.counter = NO_COUNTER;
+    } else if flow.source.is_v4_mapped() {
+        judgement.reason = Reason::MappedSource;
+        judgement.counter = NO_COUNTER;
+    } else if !interface.is_known() {
+        judgement.reason = Reason::UnknownInterface;
+        judgement.counter = NO_COUNTER;
+    }
+    judgement
 }
 
 /// Decides about a flow: is its endpoint guarded, does its network have a say, what do the rules answer.
@@ -68,7 +95,15 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
         judgement.reason = reason;
         return judgement;
     }
-    let key = RuleKey::new(flow.claimed_tag(), &flow.source);
+    if flow.tag != Tag::PUBLIC {
+        let key = RuleKey::private_endpoint(flow.tag, &flow.destination);
+        if let Some(entry) = tables.rule(registry, &key, RuleKey::lookup_bits(&flow.destination)) {
+            judgement.reason = entry.reason();
+            judgement.counter = entry.counter();
+            return judgement;
+        }
+    }
+    let key = RuleKey::new(flow.tag, &flow.source);
     match tables.rule(registry, &key, RuleKey::lookup_bits(&flow.source)) {
         Some(entry) => {
             judgement.reason = entry.reason();
@@ -82,11 +117,11 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
 /// Why the rules are not even asked.
 #[inline(always)]
 fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Reason> {
-    if let Some(Encapsulation { vtep, vni }) = flow.encapsulation {
+    if let Some(vtep) = flow.vtep {
         if !tables.trusts_vtep(&vtep) {
             return Some(Reason::UntrustedVtep);
         }
-        if vni == 0 {
+        if flow.tag == Tag::PUBLIC {
             return Some(Reason::VniZero);
         }
     }

@@ -9,7 +9,21 @@ pub enum Response {
     Drop,
     /// By a TCP reset.
     Reset,
+    /// By an HTTP 403 that says why, within a budget; beyond it not at all.
+    Forbidden,
 }
+
+/// What happens to connections that the registry's own host opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalTraffic {
+    /// Judged by the rules, like any other.
+    Judge,
+    /// Allowed.
+    Allow,
+}
+
+/// The network namespace of the host itself, in endpoint keys. Others are numbered from 1.
+pub const HOST: u8 = 0;
 
 /// What happens to UDP, UDP-Lite, SCTP and DCCP to a guarded port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,21 +39,22 @@ pub enum Datagrams {
 #[repr(C)]
 pub struct EndpointKey {
     words: [u32; 4],
-    family: u16,
+    family: u8,
+    namespace: u8,
     port: u16,
 }
 
 impl EndpointKey {
-    /// The key of one address and port (host byte order).
+    /// The key of one address and port (host byte order) in the network namespace with this number.
     #[inline(always)]
-    pub const fn exact(address: &Address, port: u16) -> Self {
-        Self { words: address.words(), family: address.family() as u16, port }
+    pub const fn exact(namespace: u8, address: &Address, port: u16) -> Self {
+        Self { words: address.words(), family: address.family() as u8, namespace, port }
     }
 
-    /// The key of every address of one family, at one port (host byte order).
+    /// The key of every address of one family, at one port (host byte order), in the network namespace with this number.
     #[inline(always)]
-    pub const fn wildcard(family: Family, port: u16) -> Self {
-        Self { words: [0; 4], family: family as u16, port }
+    pub const fn wildcard(namespace: u8, family: Family, port: u16) -> Self {
+        Self { words: [0; 4], family: family as u8, namespace, port }
     }
 }
 
@@ -49,17 +64,22 @@ impl EndpointKey {
 pub struct Endpoint {
     registry: u16,
     response: u8,
-    datagrams: u8,
+    flags: u8,
 }
 
 impl Endpoint {
     /// What stands where no registry listens. A value of its own rather than `None`: a BPF verifier accepts no register
     /// that was never written, and LLVM leaves the payload of a `None` unwritten.
-    pub const UNGUARDED: Self = Self { registry: u16::MAX, response: 0, datagrams: 0 };
+    pub const UNGUARDED: Self = Self { registry: u16::MAX, response: 0, flags: 0 };
+
+    const JUDGE_DATAGRAMS: u8 = 1;
+    const ALLOW_LOCAL: u8 = 2;
 
     /// An endpoint of the registry with index `registry` (below [`crate::MAX_REGISTRIES`]).
-    pub const fn new(registry: u16, response: Response, datagrams: Datagrams) -> Self {
-        Self { registry, response: response as u8, datagrams: datagrams as u8 }
+    pub const fn new(registry: u16, response: Response, datagrams: Datagrams, local: LocalTraffic) -> Self {
+        let datagrams = if matches!(datagrams, Datagrams::Judge) { Self::JUDGE_DATAGRAMS } else { 0 };
+        let local = if matches!(local, LocalTraffic::Allow) { Self::ALLOW_LOCAL } else { 0 };
+        Self { registry, response: response as u8, flags: datagrams | local }
     }
 
     /// The registry's index in the rule tables; `None` where no registry listens.
@@ -74,12 +94,22 @@ impl Endpoint {
     /// How a denied SYN is answered here.
     #[inline(always)]
     pub const fn response(&self) -> Response {
-        if self.response == Response::Reset as u8 { Response::Reset } else { Response::Drop }
+        match self.response {
+            response if response == Response::Reset as u8 => Response::Reset,
+            response if response == Response::Forbidden as u8 => Response::Forbidden,
+            _ => Response::Drop,
+        }
     }
 
     /// What happens to datagrams here.
     #[inline(always)]
     pub const fn datagrams(&self) -> Datagrams {
-        if self.datagrams == Datagrams::Judge as u8 { Datagrams::Judge } else { Datagrams::Deny }
+        if self.flags & Self::JUDGE_DATAGRAMS != 0 { Datagrams::Judge } else { Datagrams::Deny }
+    }
+
+    /// What happens here to connections that the host itself opens.
+    #[inline(always)]
+    pub const fn local(&self) -> LocalTraffic {
+        if self.flags & Self::ALLOW_LOCAL != 0 { LocalTraffic::Allow } else { LocalTraffic::Judge }
     }
 }

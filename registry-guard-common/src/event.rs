@@ -1,6 +1,6 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::{Address, Encapsulation, Flow, Judgement, Reason, Response};
+use crate::{Address, Flow, Judgement, Reason, Response, Tag};
 
 /// One denied packet, as the kernel tells the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -8,36 +8,49 @@ use crate::{Address, Encapsulation, Flow, Judgement, Reason, Response};
 pub struct Event {
     source: Address,
     destination: Address,
-    /// Meaningful only if `encapsulated` is 1.
+    /// Meaningful only if [`Event::ENCAPSULATED`] is set.
     vtep: Address,
-    vni: u32,
+    tag: u32,
     ifindex: u32,
     registry: u32,
     reason: u32,
     port: u16,
-    reset: u8,
-    encapsulated: u8,
+    response: u8,
+    flags: u8,
+}
+
+/// Which of the two programs saw a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// `guard_xdp`, on the NIC.
+    Nic,
+    /// `guard_sk_lookup`, at the socket.
+    Socket,
 }
 
 impl Event {
-    /// The event of a `flow` that was denied by `judgement` on the interface with index `ifindex`.
+    const ENCAPSULATED: u8 = 1;
+    const AT_SOCKET: u8 = 2;
+
+    /// The event of a `flow` that was denied by `judgement` at `layer`, having arrived on the interface with index `ifindex`,
+    /// and was answered so.
     #[inline(always)]
-    pub fn new(flow: &Flow, judgement: &Judgement, ifindex: u32) -> Self {
-        let (encapsulated, vtep, vni) = match flow.encapsulation {
-            Some(Encapsulation { vtep, vni }) => (1, vtep, vni),
-            None => (0, flow.source, 0),
+    pub fn new(flow: &Flow, judgement: &Judgement, response: Response, layer: Layer, ifindex: u32) -> Self {
+        let (encapsulated, vtep) = match flow.vtep {
+            Some(vtep) => (Self::ENCAPSULATED, vtep),
+            None => (0, flow.source),
         };
         Self {
             source: flow.source,
             destination: flow.destination,
             vtep,
-            vni,
+            tag: flow.tag.value(),
             ifindex,
             registry: judgement.endpoint.registry().unwrap_or(u32::MAX),
             port: flow.port,
             reason: judgement.reason as u32,
-            reset: u8::from(judgement.response(flow) == Response::Reset),
-            encapsulated,
+            response: response as u8,
+            flags: encapsulated | if matches!(layer, Layer::Socket) { Self::AT_SOCKET } else { 0 },
         }
     }
 
@@ -56,17 +69,30 @@ impl Event {
         self.port
     }
 
-    /// The outer source and VNI, if the packet came through VXLAN.
-    pub const fn encapsulation(&self) -> Option<Encapsulation> {
-        match self.encapsulated {
+    /// The network the packet came from, as it says itself.
+    pub const fn tag(&self) -> Tag {
+        Tag::vni(self.tag)
+    }
+
+    /// The outer source, if the packet came through VXLAN.
+    pub const fn vtep(&self) -> Option<Address> {
+        match self.flags & Self::ENCAPSULATED {
             0 => None,
-            _ => Some(Encapsulation { vtep: self.vtep, vni: self.vni }),
+            _ => Some(self.vtep),
         }
     }
 
     /// Index of the interface the packet arrived on.
     pub const fn ifindex(&self) -> u32 {
         self.ifindex
+    }
+
+    /// Which program saw it.
+    pub const fn layer(&self) -> Layer {
+        match self.flags & Self::AT_SOCKET {
+            0 => Layer::Nic,
+            _ => Layer::Socket,
+        }
     }
 
     /// Index of the registry that denied it.
@@ -81,9 +107,10 @@ impl Event {
 
     /// How it was answered.
     pub const fn response(&self) -> Response {
-        match self.reset {
-            0 => Response::Drop,
-            _ => Response::Reset,
+        match self.response {
+            response if response == Response::Reset as u8 => Response::Reset,
+            response if response == Response::Forbidden as u8 => Response::Forbidden,
+            _ => Response::Drop,
         }
     }
 }

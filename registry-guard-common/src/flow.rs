@@ -30,15 +30,6 @@ pub enum Transport {
     Datagram,
 }
 
-/// The outer side of a packet that came through VXLAN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encapsulation {
-    /// Source address of the outer IP header: the VTEP that claims to have sent it.
-    pub vtep: Address,
-    /// VXLAN network identifier, 24 bits.
-    pub vni: u32,
-}
-
 /// What a packet wants to open: from where, to which endpoint, by which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -50,17 +41,9 @@ pub struct Flow {
     pub port: u16,
     /// TCP SYN or datagram.
     pub transport: Transport,
-    /// Present when the packet came through VXLAN.
-    pub encapsulation: Option<Encapsulation>,
-}
-
-impl Flow {
-    /// The network this flow claims to come from, before anyone asked whether its VTEP may say so.
-    #[inline(always)]
-    pub const fn claimed_tag(&self) -> Tag {
-        match self.encapsulation {
-            Some(Encapsulation { vni, .. }) => Tag::vni(vni),
-            None => Tag::PUBLIC,
-        }
-    }
+    /// The network it comes from: the VNI of its VXLAN header, or that of the interface which decapsulated it.
+    pub tag: Tag,
+    /// Source address of the outer IP header, if this is a VXLAN packet: the VTEP whose word for `tag` is only as good as
+    /// the trust in it. After decapsulation nobody knows it any more.
+    pub vtep: Option<Address>,
 }

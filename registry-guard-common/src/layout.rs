@@ -2,16 +2,28 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::Reason;
+use crate::{Family, Reason};
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
 /// Entries of the endpoint map.
 pub const ENDPOINT_CAPACITY: u32 = 2048;
 /// Entries of the trusted-VTEP trie.
 pub const VTEP_CAPACITY: u32 = 65_536;
+/// Network namespaces that registries of one host listen in, that of the host included.
+pub const MAX_NAMESPACES: u32 = MAX_REGISTRIES + 1;
+/// Listening sockets of the responder: one for each namespace and address family.
+pub const RESPONDER_SOCKETS: u32 = MAX_NAMESPACES * 2;
+/// Entries of the map of interfaces, of all namespaces.
+pub const INTERFACE_CAPACITY: u32 = 16_384;
+/// Entries of the map of local addresses, of all namespaces.
+pub const LOCAL_ADDRESS_CAPACITY: u32 = 16_384;
+/// Connections that are remembered until they are asked about.
+pub const FLOW_CAPACITY: u32 = 65_536;
+/// Sources whose budget is remembered. More than the largest total budget, so that none is forgotten within its second.
+pub const BUDGET_SOURCES: u32 = 16_384;
 /// Bytes of the event ring buffer.
 pub const EVENT_BYTES: u32 = 256 * 1024;
 
@@ -21,6 +33,16 @@ const _: () = assert!(Reason::ALL.len() <= REASONS_PER_REGISTRY as usize);
 
 /// Entries of the reason counters: one row for packets that concern no registry, one for each registry.
 pub const REASON_COUNTERS: u32 = (MAX_REGISTRIES + 1) * REASONS_PER_REGISTRY;
+
+/// Index of the responder's listening socket for one namespace and address family.
+#[inline(always)]
+pub const fn responder_socket(namespace: u8, family: Family) -> u32 {
+    let family = match family {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    };
+    namespace as u32 * 2 + family
+}
 
 /// The index of the counter of `reason`, for one registry or for none.
 #[inline(always)]
@@ -37,12 +59,19 @@ pub const fn reason_counter(registry: Option<u32>, reason: Reason) -> u32 {
 #[repr(C)]
 pub struct Settings {
     vxlan_port: u32,
+    second_layer: u32,
 }
 
 impl Settings {
-    /// Settings with this UDP port for VXLAN, host byte order.
-    pub const fn new(vxlan_port: u16) -> Self {
-        Self { vxlan_port: vxlan_port as u32 }
+    /// Settings with this UDP port for VXLAN, host byte order, and whether the second layer was seen to stand.
+    pub const fn new(vxlan_port: u16, second_layer_stands: bool) -> Self {
+        Self { vxlan_port: vxlan_port as u32, second_layer: second_layer_stands as u32 }
+    }
+
+    /// Whether the agent saw that the second layer stands, so that it may be left to decide.
+    #[inline(always)]
+    pub const fn second_layer_stands(&self) -> bool {
+        self.second_layer == 1
     }
 
     /// The UDP port of VXLAN, host byte order.

@@ -6,13 +6,17 @@
 #![no_std]
 
 mod address;
+mod budget;
 mod decide;
 mod endpoint;
 mod event;
 mod flow;
+mod flow_record;
 mod frame;
+mod interface;
 mod layout;
 mod network;
+mod outcome;
 mod parse;
 #[cfg(feature = "agent")]
 mod pod;
@@ -24,15 +28,20 @@ mod transport;
 mod wire;
 
 pub use address::{Address, Family};
-pub use decide::{Judgement, Tables, decide, judge};
-pub use endpoint::{Datagrams, Endpoint, EndpointKey, Response};
-pub use event::Event;
-pub use flow::{Encapsulation, Flow, Tag, Transport};
+pub use budget::{Budget, BudgetSource, Spent};
+pub use decide::{Judgement, Tables, decide, decide_at_socket, judge};
+pub use endpoint::{Datagrams, Endpoint, EndpointKey, HOST, LocalTraffic, Response};
+pub use event::{Event, Layer};
+pub use flow::{Flow, Tag, Transport};
+pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
+pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
-    ENDPOINT_CAPACITY, EVENT_BYTES, LAYOUT_VERSION, MAX_REGISTRIES, REASON_COUNTERS, Settings, VTEP_CAPACITY,
-    reason_counter,
+    BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BYTES, FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION,
+    LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES, REASON_COUNTERS, RESPONDER_SOCKETS, Settings,
+    VTEP_CAPACITY, reason_counter, responder_socket,
 };
+pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
 pub use parse::{Headers, parse};
 pub use probe::{PROBE_BYTES, Probe};
 pub use reason::{Class, Reason};

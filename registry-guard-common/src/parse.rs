@@ -4,7 +4,7 @@ use crate::frame::{Frame, read};
 use crate::network::{Packet, Part, network};
 use crate::transport::{UDP, ports, transport};
 use crate::wire::{Ports, Vxlan};
-use crate::{Encapsulation, Flow, Reason};
+use crate::{Flow, Reason, Tag};
 
 /// No frame reaches this far: the parser's own sums stay below it, and the verifier learns a bound.
 const NO_LIMIT: usize = 0xffff_ffff;
@@ -46,7 +46,8 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, vxlan_port: u16) -> Result<(Flow, Hea
         return Err(Reason::NestedVxlan);
     }
     let mut flow = transport(frame, &inner)?;
-    flow.encapsulation = Some(Encapsulation { vtep: outer.source, vni });
+    flow.tag = Tag::vni(vni);
+    flow.vtep = Some(outer.source);
     Ok((flow, headers(&inner)))
 }
 

@@ -4,7 +4,10 @@
 use aya::Pod;
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::{Endpoint, EndpointKey, Entry, Event, RuleKey, Settings};
+use crate::{
+    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, Interface, InterfaceKey, LocalAddressKey,
+    RuleKey, Settings,
+};
 
 const fn plain_bytes<T: FromBytes + IntoBytes>() {}
 
@@ -17,4 +20,17 @@ macro_rules! pod {
     )+};
 }
 
-pod!(Endpoint, EndpointKey, Entry, Event, RuleKey, Settings);
+pod!(
+    Budget,
+    Endpoint,
+    EndpointKey,
+    Entry,
+    Event,
+    FlowKey,
+    FlowRecord,
+    Interface,
+    InterfaceKey,
+    LocalAddressKey,
+    RuleKey,
+    Settings
+);

@@ -7,8 +7,8 @@ pub enum Class {
     Allow,
     /// May not reach the registry; answered as the registry's deny response says.
     Deny,
-    /// Could hide a connection to the registry where this parser cannot look. Only a second layer that sees the
-    /// connection after the kernel unpacked it could decide; without one it is dropped.
+    /// Could hide a connection to the registry where this parser cannot look. Only the second layer, which sees the
+    /// connection after the kernel unpacked it, can decide; while it does not stand, the packet is dropped.
     Undecided,
     /// Never legitimate, or refused by every receiver: always dropped.
     Never,
@@ -71,6 +71,12 @@ reasons! {
     SubnetRule => Allow,
     /// The registry's default action is Allow and no rule denies the source.
     DefaultAllow => Allow,
+    /// The destination is a private endpoint of the registry in the virtual network of the source.
+    PrivateEndpoint => Allow,
+    /// The source is a trusted service, which the registry lets pass.
+    TrustedService => Allow,
+    /// The host itself asks, and the registry allows local traffic.
+    LocalTraffic => Allow,
 
     /// No rule of the registry covers the source.
     NoRule => Deny,
@@ -86,6 +92,8 @@ reasons! {
     DatagramToGuardedPort => Deny,
     /// The registry has no rule table in the kernel.
     NoTable => Deny,
+    /// The interface it arrived on is not known to carry one network only.
+    UnknownInterface => Deny,
 
     /// An encapsulation that this parser does not open.
     UnknownEncapsulation => Undecided,

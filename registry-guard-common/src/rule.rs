@@ -13,6 +13,8 @@ pub struct RuleKey {
 }
 
 impl RuleKey {
+    /// Set in the family byte of a key that holds a destination.
+    const DESTINATION: u32 = 0x10;
     /// Bits of family alone: a prefix this long covers every tag and every address.
     pub const FAMILY_BITS: u32 = 8;
     /// Bits before the address: what an address prefix length is added to.
@@ -22,6 +24,14 @@ impl RuleKey {
     #[inline(always)]
     pub const fn new(tag: Tag, address: &Address) -> Self {
         Self { scope: ((address.family() as u32) << 24 | tag.value()).to_be(), words: address.words() }
+    }
+
+    /// The key of a private endpoint: `destination` as it is reached inside the network `tag`. It has a family of its own, so
+    /// that no row about sources, a whole family's included, covers it.
+    #[inline(always)]
+    pub const fn private_endpoint(tag: Tag, destination: &Address) -> Self {
+        let family = destination.family() as u32 | Self::DESTINATION;
+        Self { scope: (family << 24 | tag.value()).to_be(), words: destination.words() }
     }
 
     /// Whether the first `bits` bits are those of `prefix`, as a trie compares them.
@@ -78,6 +88,8 @@ impl Entry {
             n if n == Reason::IpRule as u32 => Reason::IpRule,
             n if n == Reason::SubnetRule as u32 => Reason::SubnetRule,
             n if n == Reason::DefaultAllow as u32 => Reason::DefaultAllow,
+            n if n == Reason::PrivateEndpoint as u32 => Reason::PrivateEndpoint,
+            n if n == Reason::TrustedService as u32 => Reason::TrustedService,
             n if n == Reason::DenyRule as u32 => Reason::DenyRule,
             n if n == Reason::PublicAccessDisabled as u32 => Reason::PublicAccessDisabled,
             _ => Reason::NoRule,
@@ -115,6 +127,13 @@ mod tests {
         let mapped = Address::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100, 7]);
         let (v4, v6) = (RuleKey::new(Tag::PUBLIC, &SOURCE), RuleKey::new(Tag::PUBLIC, &mapped));
         assert!(!v6.starts_with(&v4, RuleKey::FAMILY_BITS));
+    }
+
+    #[test]
+    fn no_row_about_sources_covers_a_private_endpoint() {
+        let private = RuleKey::private_endpoint(Tag::vni(5001), &SOURCE);
+        assert_eq!(private.as_bytes()[..8], [0x14, 0, 0x13, 0x89, 198, 51, 100, 7]);
+        assert!(!private.starts_with(&RuleKey::new(Tag::PUBLIC, &SOURCE), RuleKey::FAMILY_BITS));
     }
 
     #[test]

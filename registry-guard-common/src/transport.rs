@@ -4,7 +4,7 @@ use crate::flow::Transport;
 use crate::frame::{Frame, read};
 use crate::network::{Packet, Part, hidden};
 use crate::wire::{Ports, Tcp};
-use crate::{Flow, Reason};
+use crate::{Flow, Reason, Tag};
 
 const IPIP: u8 = 4;
 const TCP: u8 = 6;
@@ -59,7 +59,8 @@ fn tcp<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Result<Flow, Reason> {
         destination: packet.destination,
         port: header.destination(),
         transport: Transport::TcpSyn,
-        encapsulation: None,
+        tag: Tag::PUBLIC,
+        vtep: None,
     })
 }
 
@@ -71,7 +72,8 @@ fn datagram<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Result<Flow, Reaso
         destination: packet.destination,
         port: ports.destination(),
         transport: Transport::Datagram,
-        encapsulation: None,
+        tag: Tag::PUBLIC,
+        vtep: None,
     })
 }
 

@@ -5,8 +5,7 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::btf_maps::{Array, RingBuf};
 use aya_ebpf::macros::btf_map;
-use aya_ebpf::programs::XdpContext;
-use registry_guard_common::{EVENT_BYTES, Event, Flow, Judgement};
+use registry_guard_common::{EVENT_BYTES, Event};
 
 #[btf_map]
 static EVENTS: RingBuf<Event, { EVENT_BYTES as usize }> = RingBuf::new();
@@ -18,7 +17,7 @@ static EVENT_BUDGET: Array<i64, 1> = Array::new();
 
 /// Writes the event of a denied packet, if the budget allows.
 #[inline(always)]
-pub(crate) fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) {
+pub(crate) fn report(event: impl FnOnce() -> Event) {
     let Some(budget) = EVENT_BUDGET.get_ptr_mut(0) else {
         return;
     };
@@ -29,11 +28,8 @@ pub(crate) fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) {
     }
     // SAFETY: aligned and alive as above; every CPU adds atomically.
     unsafe { atomic_xadd::<i64, i64, { AtomicOrdering::Relaxed }>(budget, -1) };
-    let Ok(ifindex) = u32::try_from(ctx.ingress_ifindex()) else {
-        return;
-    };
     if let Some(mut slot) = EVENTS.reserve(0) {
-        slot.write(Event::new(flow, judgement, ifindex));
+        slot.write(event());
         slot.submit(0);
     }
 }

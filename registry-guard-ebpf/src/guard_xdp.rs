@@ -3,18 +3,23 @@
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use registry_guard_common::{Class, Flow, Headers, Judgement, Response, Tables as _, decide, parse};
+use registry_guard_common::{
+    Class, Event, Flow, HOST, Headers, Judgement, Layer, Outcome, Response, Tables as _, decide, parse,
+};
 
 use crate::packet::XdpPacket;
 use crate::tables::Maps;
-use crate::{counters, events, probe, reset};
+use crate::{budget, counters, events, probe, reset};
+
+/// Interfaces that this program stands on are those of the host.
+const MAPS: Maps = Maps::of(HOST);
 
 /// `frags` lets the program stand on interfaces whose MTU exceeds a page, where only the first part of a packet is
 /// readable (Linux 5.18).
 #[xdp(frags)]
 #[expect(unreachable_pub, reason = "the loader finds the program by its exported symbol")]
 pub fn guard_xdp(ctx: XdpContext) -> u32 {
-    match parse(&XdpPacket::new(&ctx), Maps.vxlan_port()) {
+    match parse(&XdpPacket::new(&ctx), MAPS.vxlan_port()) {
         Ok((flow, headers)) => flowing(&ctx, &flow, &headers),
         Err(reason) => act(&ctx, &Judgement::unguarded(reason)),
     }
@@ -23,16 +28,48 @@ pub fn guard_xdp(ctx: XdpContext) -> u32 {
 /// A packet that opens something.
 #[inline(always)]
 fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
-    let judgement = decide(flow, &Maps);
+    let judgement = decide(flow, &MAPS);
     let action = act(ctx, &judgement);
     if judgement.reason.class() != Class::Deny || probe::is_question(ctx) {
         return action;
     }
-    events::report(ctx, flow, &judgement);
-    match judgement.response(flow) {
-        Response::Drop => action,
-        Response::Reset => reset::answer(ctx, flow, headers),
+    let response = judgement.response(flow);
+    match response {
+        Response::Forbidden => admit(ctx, flow, &judgement),
+        Response::Drop => {
+            report(ctx, flow, &judgement, response);
+            action
+        }
+        Response::Reset => {
+            report(ctx, flow, &judgement, response);
+            reset::answer(ctx, flow, headers)
+        }
     }
+}
+
+/// Lets a denied SYN pass while the budget lasts: the second layer denies it again, and hands it to the responder.
+#[inline(always)]
+fn admit(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) -> u32 {
+    let Some(registry) = judgement.endpoint.registry() else {
+        return xdp_action::XDP_DROP;
+    };
+    let outcome = budget::spend(registry, &flow.source);
+    counters::count_outcome(registry, outcome);
+    if outcome == Outcome::Admitted {
+        report(ctx, flow, judgement, Response::Forbidden);
+        xdp_action::XDP_PASS
+    } else {
+        report(ctx, flow, judgement, Response::Drop);
+        xdp_action::XDP_DROP
+    }
+}
+
+#[inline(always)]
+fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement, response: Response) {
+    events::report(|| {
+        let ifindex = u32::try_from(ctx.ingress_ifindex()).unwrap_or(0);
+        Event::new(flow, judgement, response, Layer::Nic, ifindex)
+    });
 }
 
 /// What a judgement does to its packet, which is counted unless it only asks.
@@ -43,7 +80,7 @@ fn act(ctx: &XdpContext, judgement: &Judgement) -> u32 {
     }
     match judgement.reason.class() {
         Class::NotOurs | Class::Allow => xdp_action::XDP_PASS,
-        // No second layer stands behind this one yet, so what cannot be decided here is dropped.
+        Class::Undecided if MAPS.second_layer_stands() => xdp_action::XDP_PASS,
         Class::Deny | Class::Undecided | Class::Never => xdp_action::XDP_DROP,
     }
 }

@@ -5,17 +5,27 @@
 #![cfg_attr(target_arch = "bpf", feature(core_intrinsics), expect(internal_features))]
 
 #[cfg(target_arch = "bpf")]
+mod budget;
+#[cfg(target_arch = "bpf")]
 mod counters;
 #[cfg(target_arch = "bpf")]
 mod events;
 #[cfg(target_arch = "bpf")]
+mod flows;
+#[cfg(target_arch = "bpf")]
+mod guard_sk_lookup;
+#[cfg(target_arch = "bpf")]
 mod guard_xdp;
+#[cfg(target_arch = "bpf")]
+mod lookup;
 #[cfg(target_arch = "bpf")]
 mod packet;
 #[cfg(target_arch = "bpf")]
 mod probe;
 #[cfg(target_arch = "bpf")]
 mod reset;
+#[cfg(target_arch = "bpf")]
+mod responder;
 #[cfg(target_arch = "bpf")]
 mod tables;
 

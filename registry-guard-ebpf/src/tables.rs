@@ -5,7 +5,8 @@ use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, INTERFACE_CAPACITY, Interface, InterfaceKey,
+    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
 };
 
 /// One trie for each registry, replaced as a whole by one store into its slot. The capacity of the inner map given here
@@ -23,13 +24,45 @@ static VTEPS: LpmTrie<RuleKey, u32, { VTEP_CAPACITY as usize }> = LpmTrie::new()
 #[btf_map]
 static SETTINGS: Array<Settings, 1> = Array::new();
 
+#[btf_map]
+static INTERFACES: HashMap<InterfaceKey, Interface, { INTERFACE_CAPACITY as usize }> = HashMap::new();
+
+#[btf_map]
+static LOCAL_ADDRESSES: HashMap<LocalAddressKey, u32, { LOCAL_ADDRESS_CAPACITY as usize }> = HashMap::new();
+
 /// A trie's key is packed, so LLVM would write it to the stack in any parts, while the verifier wants each part aligned
 /// to its size.
 #[repr(align(8))]
 struct Aligned(Key<RuleKey>);
 
-/// The maps of this program.
-pub(crate) struct Maps;
+/// The maps as they concern one network namespace.
+pub(crate) struct Maps {
+    namespace: u8,
+}
+
+impl Maps {
+    /// What they say about the network namespace with this number.
+    #[inline(always)]
+    pub(crate) const fn of(namespace: u8) -> Self {
+        Self { namespace }
+    }
+
+    /// Whether the agent saw that the second layer stands.
+    #[inline(always)]
+    pub(crate) fn second_layer_stands(&self) -> bool {
+        SETTINGS.get(0).is_some_and(Settings::second_layer_stands)
+    }
+
+    /// The interface with this index.
+    #[inline(always)]
+    pub(crate) fn interface(&self, ifindex: u32) -> Interface {
+        match INTERFACES.get_ptr(InterfaceKey::new(self.namespace, ifindex)) {
+            // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of eight bytes.
+            Some(interface) => unsafe { *interface },
+            None => Interface::UNKNOWN,
+        }
+    }
+}
 
 impl Tables for Maps {
     #[inline(always)]
@@ -40,8 +73,8 @@ impl Tables for Maps {
     #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
         let endpoint = ENDPOINTS
-            .get_ptr(EndpointKey::exact(address, port))
-            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(address.family(), port)))?;
+            .get_ptr(EndpointKey::exact(self.namespace, address, port))
+            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
         // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
         Some(unsafe { *endpoint })
     }
@@ -55,5 +88,10 @@ impl Tables for Maps {
     #[inline(always)]
     fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry> {
         RULES.get(registry)?.get(&Aligned(Key::new(bits, *key)).0).copied()
+    }
+
+    #[inline(always)]
+    fn is_local(&self, address: &Address) -> bool {
+        LOCAL_ADDRESSES.get_ptr(LocalAddressKey::new(self.namespace, address)).is_some()
     }
 }

@@ -9,6 +9,7 @@ pub mod compile;
 pub mod config;
 pub mod kernel;
 pub mod netlink;
+pub mod netns;
 pub mod plan;
 pub mod policy;
 pub mod store;

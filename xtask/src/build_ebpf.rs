@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{object_report::ObjectReport, workspace};
 
 /// What the object must hold.
-const PROGRAMS: [&str; 1] = ["guard_xdp"];
+const PROGRAMS: [&str; 2] = ["guard_xdp", "guard_sk_lookup"];
 
 /// Builds the object and prints what it holds.
 pub(crate) fn run() -> Result<()> {

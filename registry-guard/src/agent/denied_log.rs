@@ -48,12 +48,13 @@ fn log(agent: &Agent, event: &Event) {
     let response = match event.response() {
         Response::Drop => "drop",
         Response::Reset => "reset",
+        Response::Forbidden => "forbidden",
     };
-    match event.encapsulation() {
+    match event.vtep() {
         None => info!(registry, %source, %endpoint, reason, response, interface, "denied"),
-        Some(outer) => {
-            let vtep = IpAddr::from(outer.vtep);
-            info!(registry, %source, vni = outer.vni, %vtep, %endpoint, reason, response, interface, "denied");
+        Some(vtep) => {
+            let vtep = IpAddr::from(vtep);
+            info!(registry, %source, vni = event.tag().value(), %vtep, %endpoint, reason, response, interface, "denied");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! From config.toml to what the kernel program knows about this host.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, Response};
+use registry_guard_common::{Address, Budget, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
 use crate::config::{Config, DenyResponse, RegistryHost, UdpPolicy};
 use crate::kernel::HostTables;
@@ -11,17 +11,18 @@ use crate::policy::Policy;
 
 /// The tables for `config`, with the slots that `policy` gave its registries.
 pub(super) fn host_tables(config: &Config, policy: &Policy) -> HostTables {
-    let mut endpoints = HashMap::new();
+    let (mut endpoints, mut budgets) = (HashMap::new(), BTreeMap::new());
     for host in &config.registries {
         let Some(slot) = policy.registry(&host.name).and_then(|registry| u16::try_from(registry.slot).ok()) else {
             continue;
         };
+        budgets.insert(u32::from(slot), Budget::new(host.budget.per_source, host.budget.total));
         let endpoint = endpoint(slot, host);
         for address in addresses(host) {
-            endpoints.extend(keys(address).into_iter().map(|key| (key, endpoint)));
+            endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, endpoint)));
         }
     }
-    HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints }
+    HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints, budgets }
 }
 
 /// Every address of a registry: of its login server and of its data endpoints.
@@ -31,6 +32,7 @@ pub(super) fn addresses(host: &RegistryHost) -> impl Iterator<Item = SocketAddr>
 
 fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {
     let response = match host.deny_response {
+        DenyResponse::Forbidden => Response::Forbidden,
         DenyResponse::Drop => Response::Drop,
         DenyResponse::Reset => Response::Reset,
     };
@@ -38,17 +40,18 @@ fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {
         UdpPolicy::Deny => Datagrams::Deny,
         UdpPolicy::Judge => Datagrams::Judge,
     };
-    Endpoint::new(slot, response, datagrams)
+    let local = if host.allow_local { LocalTraffic::Allow } else { LocalTraffic::Judge };
+    Endpoint::new(slot, response, datagrams, local)
 }
 
 /// `0.0.0.0` stands for every IPv4 address; `::` for every address of both families, as a dual-stack socket listens.
-fn keys(address: SocketAddr) -> Vec<EndpointKey> {
+fn keys(namespace: u8, address: SocketAddr) -> Vec<EndpointKey> {
     let port = address.port();
     match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => vec![EndpointKey::wildcard(Family::V4, port)],
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![EndpointKey::wildcard(namespace, Family::V4, port)],
         IpAddr::V6(ip) if ip.is_unspecified() => {
-            vec![EndpointKey::wildcard(Family::V6, port), EndpointKey::wildcard(Family::V4, port)]
+            vec![EndpointKey::wildcard(namespace, Family::V6, port), EndpointKey::wildcard(namespace, Family::V4, port)]
         }
-        ip => vec![EndpointKey::exact(&Address::from(ip), port)],
+        ip => vec![EndpointKey::exact(namespace, &Address::from(ip), port)],
     }
 }

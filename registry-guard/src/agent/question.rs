@@ -51,7 +51,7 @@ pub(super) fn unspecified(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use registry_guard_common::{Transport, parse};
+    use registry_guard_common::{Tag, Transport, parse};
 
     use super::*;
 
@@ -59,7 +59,7 @@ mod tests {
     fn the_question_is_an_opening_syn() {
         let frame = syn("198.51.100.7".parse().unwrap(), "203.0.113.10:443".parse().unwrap()).unwrap();
         let (flow, _) = parse(frame.as_slice(), 4789).unwrap();
-        assert_eq!((flow.transport, flow.port, flow.encapsulation), (Transport::TcpSyn, 443, None));
+        assert_eq!((flow.transport, flow.port, flow.vtep), (Transport::TcpSyn, 443, None));
         assert_eq!(IpAddr::from(flow.source), IpAddr::from([198, 51, 100, 7]));
     }
 
@@ -68,9 +68,8 @@ mod tests {
         let inner = syn("2001:db8::7".parse().unwrap(), "[2001:db8::10]:443".parse().unwrap()).unwrap();
         let frame = encapsulate(&inner, "192.0.2.11".parse().unwrap(), 4789, 0x01_0203).unwrap();
         let (flow, _) = parse(frame.as_slice(), 4789).unwrap();
-        let encapsulation = flow.encapsulation.unwrap();
-        assert_eq!(encapsulation.vni, 0x01_0203);
-        assert_eq!(IpAddr::from(encapsulation.vtep), IpAddr::from([192, 0, 2, 11]));
+        assert_eq!(flow.tag, Tag::vni(0x01_0203));
+        assert_eq!(flow.vtep.map(IpAddr::from), Some(IpAddr::from([192, 0, 2, 11])));
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl Agent {
                     name: registry.name.clone(),
                     endpoints: host::addresses(host).map(|address| address.to_string()).collect(),
                     deny_response: match host.deny_response {
+                        DenyResponse::Forbidden => "forbidden",
                         DenyResponse::Drop => "drop",
                         DenyResponse::Reset => "reset; drop for datagrams and inside VXLAN",
                     },

@@ -31,6 +31,11 @@ pub(super) fn interfaces(
     Ok((names("interfaces", required)?, names("hotplug-interfaces", hotplug)?))
 }
 
+/// Tunnel devices whose inner traffic is judged.
+pub(super) fn tunnels(source: &Source<'_>, list: &[Text]) -> Result<Vec<String>, ConfigError> {
+    list.iter().map(|text| checked(source, "tunnels", text)).collect()
+}
+
 fn checked(source: &Source<'_>, field: &str, text: &Text) -> Result<String, ConfigError> {
     let name = text.get_ref();
     let shaped = (1..=15).contains(&name.len())

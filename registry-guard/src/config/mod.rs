@@ -2,23 +2,27 @@
 
 mod endpoint;
 mod error;
+mod forbidden;
 mod host_name;
 mod interfaces;
+mod netns;
 mod raw;
 mod registry;
+mod responder;
 mod source;
 #[cfg(test)]
 mod tests;
+mod trusted_service;
 mod vxlan;
 mod words;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
 pub use error::ConfigError;
-pub use words::{DenyResponse, UdpPolicy, XdpMode};
+pub use words::{DenyResponse, ForbiddenAt, UdpPolicy, XdpMode};
 
 use crate::policy;
 use source::Source;
@@ -41,12 +45,18 @@ pub struct Config {
     pub hotplug_interfaces: Vec<String>,
     /// How the program attaches.
     pub xdp_mode: XdpMode,
+    /// Tunnel devices whose inner traffic is judged as public traffic; that of others is denied.
+    pub tunnels: Vec<String>,
     /// Which encapsulated traffic has an identity.
     pub vxlan: Vxlan,
     /// How much is logged.
     pub events: Events,
     /// How much the policy may hold.
     pub limits: Limits,
+    /// The process that tells denied clients why.
+    pub responder: Responder,
+    /// Sources that pass a registry which lets trusted services bypass its rules.
+    pub trusted_services: Vec<TrustedService>,
     /// The registries in the order of the file.
     pub registries: Vec<RegistryHost>,
 }
@@ -74,6 +84,27 @@ pub struct Limits {
     pub rules: u32,
 }
 
+/// The process that tells denied clients why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Responder {
+    /// The name or number of the user it runs as.
+    pub user: String,
+}
+
+impl Responder {
+    /// The user when the file names none.
+    pub const DEFAULT_USER: &str = "registry-guard";
+}
+
+/// A named set of sources that bypass the rules of a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedService {
+    /// The name.
+    pub name: String,
+    /// Its public sources; canonical.
+    pub prefixes: Vec<IpNet>,
+}
+
 /// One registry as the host knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryHost {
@@ -91,6 +122,50 @@ pub struct RegistryHost {
     pub udp: UdpPolicy,
     /// Whether IP rules may name private addresses.
     pub private_ip_rules: bool,
+    /// What the registry shows TLS clients; without it the endpoint is plain HTTP.
+    pub certificate: Option<Certificate>,
+    /// Where a refused client meets its 403.
+    pub forbidden_at: ForbiddenAt,
+    /// Whom a refused client is sent to.
+    pub help: Option<String>,
+    /// How many refused clients are told why.
+    pub budget: Budget,
+    /// Where the registry really listens, if that is another network namespace.
+    pub netns: Option<Netns>,
+    /// Whether the host itself may always connect.
+    pub allow_local: bool,
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate and its chain, PEM.
+    pub chain: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
+}
+
+/// How many denied SYNs in one second go on to be told why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// From one IPv4 address or one /64 of IPv6.
+    pub per_source: u32,
+    /// From all of them.
+    pub total: u32,
+}
+
+impl Budget {
+    /// The budget when the file names none.
+    pub const DEFAULT: Self = Self { per_source: 20, total: 1000 };
+}
+
+/// Where a registry listens that has a network namespace of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Netns {
+    /// A file that stands for the namespace, such as /run/netns/registry.
+    pub path: PathBuf,
+    /// The addresses there, as in [`RegistryHost::listen`].
+    pub listen: Vec<SocketAddr>,
 }
 
 /// A host name of a registry for layers, and where it listens.
@@ -117,6 +192,7 @@ impl Config {
         let source = Source { path, text };
         let raw: raw::Config = toml::from_str(text).map_err(|error| source.syntax(&error))?;
         let (interfaces, hotplug_interfaces) = interfaces::interfaces(&source, raw.interfaces, raw.hotplug_interfaces)?;
+        let tunnels = interfaces::tunnels(&source, &raw.tunnels)?;
         let vxlan = vxlan::vxlan(&source, raw.vxlan)?;
         let registries = registry::registries(&source, raw.registry, vxlan.port)?;
         let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
@@ -124,12 +200,26 @@ impl Config {
         Ok(Self {
             interfaces,
             hotplug_interfaces,
+            tunnels,
             xdp_mode: source.word("xdp-mode", raw.xdp_mode)?.unwrap_or(XdpMode::Auto),
             vxlan,
             events: Events { per_second: per_second.unwrap_or(100) },
             limits: Limits { rules: rules.unwrap_or(policy::Limits::DEFAULT_RULES) },
+            responder: responder::responder(&source, raw.responder)?,
+            trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,
             registries,
         })
+    }
+
+    /// The network namespaces, other than that of the agent, that registries listen in, each once.
+    pub fn namespaces(&self) -> Vec<&Path> {
+        let mut paths: Vec<&Path> = Vec::new();
+        for netns in self.registries.iter().filter_map(|registry| registry.netns.as_ref()) {
+            if !paths.contains(&netns.path.as_path()) {
+                paths.push(&netns.path);
+            }
+        }
+        paths
     }
 
     /// The registry `name`, in any case.

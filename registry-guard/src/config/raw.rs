@@ -15,11 +15,17 @@ pub(super) struct Config {
     pub(super) hotplug_interfaces: Vec<Text>,
     pub(super) xdp_mode: Option<Text>,
     #[serde(default)]
+    pub(super) tunnels: Vec<Text>,
+    #[serde(default)]
     pub(super) vxlan: Vxlan,
     #[serde(default)]
     pub(super) events: Events,
     #[serde(default)]
     pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) responder: Responder,
+    #[serde(default)]
+    pub(super) trusted_service: Vec<Spanned<TrustedService>>,
     #[serde(default)]
     pub(super) registry: Vec<Spanned<Registry>>,
 }
@@ -56,6 +62,38 @@ pub(super) struct Registry {
     pub(super) deny_response: Option<Text>,
     pub(super) udp: Option<Text>,
     pub(super) private_ip_rules: Option<Text>,
+    pub(super) certificate: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) forbidden_at: Option<Text>,
+    pub(super) help: Option<Text>,
+    #[serde(default)]
+    pub(super) budget: Budget,
+    pub(super) netns: Option<Text>,
+    #[serde(default)]
+    pub(super) netns_listen: Vec<Text>,
+    #[serde(default)]
+    pub(super) allow_local: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Budget {
+    pub(super) per_source: Option<Number>,
+    pub(super) total: Option<Number>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Responder {
+    pub(super) user: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TrustedService {
+    pub(super) name: Option<Text>,
+    #[serde(default)]
+    pub(super) prefixes: Vec<Text>,
 }
 
 #[derive(Deserialize)]

@@ -4,11 +4,15 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::endpoint::{listen, overlap};
+use super::forbidden::{budget, certificate, help};
 use super::host_name::host_name;
+use super::netns::netns;
 use super::raw;
 use super::source::Source;
 use super::words::PrivateIpRules;
-use super::{ConfigError, DataEndpoint, DenyResponse, MOST_ENDPOINTS, MOST_REGISTRIES, RegistryHost, UdpPolicy};
+use super::{
+    ConfigError, DataEndpoint, DenyResponse, ForbiddenAt, MOST_ENDPOINTS, MOST_REGISTRIES, RegistryHost, UdpPolicy,
+};
 use crate::policy::registry_name_is_valid;
 
 const NAME: &str = "registry.name";
@@ -68,9 +72,15 @@ fn registry(
         login_server: host_name(source, "registry.login-server", &login_server)?,
         listen: listen(source, LISTEN, &raw.listen, vxlan_port)?,
         data_endpoints: data_endpoints.collect::<Result<_, _>>()?,
-        deny_response: source.word("registry.deny-response", raw.deny_response)?.unwrap_or(DenyResponse::Drop),
+        deny_response: source.word("registry.deny-response", raw.deny_response)?.unwrap_or(DenyResponse::Forbidden),
         udp: source.word("registry.udp", raw.udp)?.unwrap_or(UdpPolicy::Deny),
         private_ip_rules: private == Some(PrivateIpRules::Allow),
+        certificate: certificate(source, at, raw.certificate.as_ref(), raw.key.as_ref())?,
+        forbidden_at: source.word("registry.forbidden-at", raw.forbidden_at)?.unwrap_or(ForbiddenAt::EveryPath),
+        help: help(source, raw.help)?,
+        budget: budget(source, raw.budget)?,
+        netns: netns(source, at, raw.netns.as_ref(), &raw.netns_listen, vxlan_port)?,
+        allow_local: raw.allow_local,
         name: name.into_inner(),
     })
 }

@@ -30,14 +30,44 @@ login-server = "fabrikam.example.com:5000"
 listen = ["0.0.0.0:5000"]
 "#;
 
+const DENIALS: &str = r#"
+hotplug-interfaces = ["eth1"]
+tunnels = ["wg0"]
+
+[responder]
+user = "responder"
+
+[[trusted-service]]
+name = "ci"
+prefixes = ["198.51.100.0/24", "2001:db8:1::/48"]
+
+[[registry]]
+name = "contoso"
+login-server = "contoso.example.com"
+listen = ["203.0.113.10:443"]
+certificate = "/etc/ssl/contoso.pem"
+key = "/etc/ssl/contoso.key"
+forbidden-at = "token"
+help = "https://example.com/access"
+budget = { per-source = 3, total = 30 }
+netns = "/run/netns/contoso"
+netns-listen = ["0.0.0.0:5000"]
+allow-local = true
+"#;
+
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("config.toml"), text)
 }
 
 /// The error for the full configuration with `from` made into `to`.
 fn broken(from: &str, to: &str) -> String {
-    assert!(FULL.contains(from), "{from}");
-    let error = parse(&FULL.replacen(from, to, 1));
+    broken_in(FULL, from, to)
+}
+
+#[track_caller]
+fn broken_in(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from}");
+    let error = parse(&text.replacen(from, to, 1));
     error.expect_err(&format!("{to} is accepted")).to_string()
 }
 
@@ -66,6 +96,57 @@ fn every_setting_is_read() {
 }
 
 #[test]
+fn everything_about_denials_is_read() {
+    let config = parse(DENIALS).unwrap();
+    let contoso = config.registry("contoso").unwrap();
+    let certificate = Certificate { chain: "/etc/ssl/contoso.pem".into(), key: "/etc/ssl/contoso.key".into() };
+    assert_eq!(contoso.certificate, Some(certificate));
+    assert_eq!(
+        (contoso.forbidden_at, contoso.help.as_deref()),
+        (ForbiddenAt::Token, Some("https://example.com/access"))
+    );
+    assert_eq!(contoso.budget, Budget { per_source: 3, total: 30 });
+    let netns = Netns { path: "/run/netns/contoso".into(), listen: vec!["0.0.0.0:5000".parse().unwrap()] };
+    assert_eq!(contoso.netns, Some(netns));
+    assert!(contoso.allow_local);
+    assert_eq!((config.tunnels.as_slice(), config.responder.user.as_str()), (&["wg0".to_owned()][..], "responder"));
+    let prefixes = ["198.51.100.0/24", "2001:db8:1::/48"].map(|prefix| prefix.parse().unwrap());
+    assert_eq!(config.trusted_services, [TrustedService { name: "ci".to_owned(), prefixes: prefixes.into() }]);
+    assert_eq!(config.namespaces(), [Path::new("/run/netns/contoso")]);
+}
+
+#[test]
+fn half_a_pair_is_refused() {
+    for (left_out, missing) in [
+        ("key = \"/etc/ssl/contoso.key\"\n", "registry.key"),
+        ("certificate = \"/etc/ssl/contoso.pem\"\n", "registry.certificate"),
+        ("netns = \"/run/netns/contoso\"\n", "registry.netns"),
+        ("netns-listen = [\"0.0.0.0:5000\"]\n", "registry.netns-listen"),
+    ] {
+        let message = broken_in(DENIALS, left_out, "");
+        assert!(message.contains(missing), "{message}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_denial_is_refused() {
+    for (from, to, field) in [
+        ("forbidden-at = \"token\"", "forbidden-at = \"C\"", "every-path, token"),
+        ("help = \"https://example.com/access\"", "help = \"\"", "registry.help"),
+        ("per-source = 3", "per-source = 9000", "0 to 8192"),
+        ("/etc/ssl/contoso.pem", "contoso.pem", "is not an absolute path"),
+        ("user = \"responder\"", "user = \"root\"", "responder.user"),
+        ("name = \"ci\"", "name = \"c i\"", "trusted-service.name"),
+        ("\"198.51.100.0/24\", ", "\"198.51.100.1/24\", ", "198.51.100.0/24"),
+        ("tunnels = [\"wg0\"]", "tunnels = [\"w g\"]", "tunnels"),
+        ("allow-local = true", "allow-local = \"yes\"", "boolean"),
+    ] {
+        let message = broken_in(DENIALS, from, to);
+        assert!(message.contains(field), "{to}: {message}");
+    }
+}
+
+#[test]
 fn what_is_left_out_has_a_default() {
     let text = "hotplug-interfaces = ['eth0']\n[[registry]]\nname = 'contoso'\nlogin-server = 'contoso.example.com'\n\
                 listen = ['[::]:443']\n";
@@ -74,8 +155,12 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.vxlan, Vxlan { port: 4789, trusted_vteps: Vec::new() });
     assert_eq!((config.events.per_second, config.limits.rules), (100, 2_097_152));
     let registry = &config.registries[0];
-    assert_eq!((registry.deny_response, registry.udp), (DenyResponse::Drop, UdpPolicy::Deny));
+    assert_eq!((registry.deny_response, registry.udp), (DenyResponse::Forbidden, UdpPolicy::Deny));
     assert!(!registry.private_ip_rules && registry.data_endpoints.is_empty());
+    assert_eq!((registry.certificate.as_ref(), registry.netns.as_ref()), (None, None));
+    assert_eq!((registry.forbidden_at, registry.budget), (ForbiddenAt::EveryPath, Budget::DEFAULT));
+    assert!(!registry.allow_local && config.trusted_services.is_empty());
+    assert_eq!(config.responder.user, Responder::DEFAULT_USER);
 }
 
 #[test]
@@ -125,8 +210,8 @@ fn a_word_of_a_closed_set_is_written_exactly() {
         ("native", "Native", "config.toml:4: xdp-mode: `Native` is not known; accepted: auto, native, generic"),
         (
             "reset",
-            "forbidden",
-            "config.toml:21: registry.deny-response: `forbidden` is not known; accepted: drop, reset",
+            "refused",
+            "config.toml:21: registry.deny-response: `refused` is not known; accepted: forbidden, drop, reset",
         ),
         ("judge", "allow", "config.toml:22: registry.udp: `allow` is not known; accepted: deny, judge"),
         (

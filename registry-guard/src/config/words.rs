@@ -29,6 +29,8 @@ impl Words for XdpMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DenyResponse {
+    /// With an HTTP 403 that says why.
+    Forbidden,
     /// Not at all.
     Drop,
     /// With a TCP reset.
@@ -36,7 +38,22 @@ pub enum DenyResponse {
 }
 
 impl Words for DenyResponse {
-    const WORDS: &'static [(&'static str, Self)] = &[("drop", Self::Drop), ("reset", Self::Reset)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("forbidden", Self::Forbidden), ("drop", Self::Drop), ("reset", Self::Reset)];
+}
+
+/// Where a refused client meets its 403.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForbiddenAt {
+    /// On every path.
+    EveryPath,
+    /// At the token endpoint, to which every other path sends the client with a 401.
+    Token,
+}
+
+impl Words for ForbiddenAt {
+    const WORDS: &'static [(&'static str, Self)] = &[("every-path", Self::EveryPath), ("token", Self::Token)];
 }
 
 /// What happens to UDP at the guarded ports.

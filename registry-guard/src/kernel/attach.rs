@@ -4,15 +4,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use aya::programs::Xdp;
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::{XdpLink, XdpMode as AyaMode};
-use aya::programs::{ProgramError, Xdp};
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::error::chain;
+use super::error::{chain, errno};
 use super::{Kernel, KernelError, pins, program};
 use crate::config::XdpMode;
 
@@ -88,8 +88,10 @@ impl Kernel {
         self.pins.linked()
     }
 
-    /// Takes the program off every interface. This is the only way to stop enforcing.
+    /// Takes the programs off every interface and out of every namespace, and returns the interfaces. This is the only way
+    /// to stop enforcing.
     pub fn detach(&mut self) -> Result<Vec<u32>, KernelError> {
+        self.forget_socket_layers(&[])?;
         let linked = self.pins.linked()?;
         for &ifindex in &linked {
             unpin(&self.pins.link(ifindex))?;
@@ -113,6 +115,9 @@ pub fn detach_pins(root: &Path) -> Result<Vec<String>, KernelError> {
         return Ok(Vec::new());
     }
     let pins = pins::Pins::take(root)?;
+    for pin in pins.lookups()? {
+        unpin(&pins.lookup(pin))?;
+    }
     let mut detached = Vec::new();
     for ifindex in pins.linked()? {
         unpin(&pins.link(ifindex))?;
@@ -153,17 +158,6 @@ fn create(program: &mut Xdp, ifindex: u32, mode: AyaMode) -> Result<FdLink, Atta
     let link = program.take_link(id).map_err(KernelError::from)?;
     // Without bpf_link (before Linux 5.9) aya attaches by netlink, which could neither be pinned nor be trusted.
     FdLink::try_from(link).map_err(|error| KernelError::from(error).into())
-}
-
-fn errno(error: &ProgramError) -> Option<Errno> {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.raw_os_error().map(Errno::from_raw);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 fn unpin(pin: &Path) -> Result<(), KernelError> {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, PerCpuArray};
-use registry_guard_common::{MAX_REGISTRIES, Reason, reason_counter};
+use registry_guard_common::{MAX_REGISTRIES, Outcome, Reason, outcome_counter, reason_counter};
 
 use super::{KernelError, take};
 
 /// Packets by registry (none for those that concern no registry) and reason; reasons that never occurred are absent.
 pub type ReasonCounts = BTreeMap<Option<u32>, BTreeMap<Reason, u64>>;
 
+/// What was done, by registry; outcomes that never occurred are absent.
+pub type OutcomeCounts = BTreeMap<u32, BTreeMap<Outcome, u64>>;
+
 pub(super) struct Counters {
+    outcomes: PerCpuArray<MapData, u64>,
     reasons: PerCpuArray<MapData, u64>,
     rule_hits: Array<MapData, u64>,
 }
@@ -19,6 +23,7 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         Ok(Self {
+            outcomes: PerCpuArray::try_from(take(ebpf, "OUTCOMES")?)?,
             reasons: PerCpuArray::try_from(take(ebpf, "REASONS")?)?,
             rule_hits: Array::try_from(take(ebpf, "RULE_HITS")?)?,
         })
@@ -30,6 +35,20 @@ impl Counters {
 
     pub(super) fn clear_rule_hits(&mut self, counter: u32) -> Result<(), KernelError> {
         Ok(self.rule_hits.set(counter, 0, 0)?)
+    }
+
+    pub(super) fn outcomes(&self) -> Result<OutcomeCounts, KernelError> {
+        let mut counts = OutcomeCounts::new();
+        for registry in 0..MAX_REGISTRIES {
+            for outcome in Outcome::ALL {
+                let per_cpu = self.outcomes.get(&outcome_counter(registry, outcome), 0)?;
+                let packets: u64 = per_cpu.iter().sum();
+                if packets > 0 {
+                    counts.entry(registry).or_default().insert(outcome, packets);
+                }
+            }
+        }
+        Ok(counts)
     }
 
     pub(super) fn reasons(&self) -> Result<ReasonCounts, KernelError> {

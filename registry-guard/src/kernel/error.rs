@@ -6,6 +6,7 @@ use aya::maps::MapError;
 use aya::pin::PinError;
 use aya::programs::ProgramError;
 use aya::programs::links::LinkError;
+use nix::errno::Errno;
 use thiserror::Error;
 
 /// What can go wrong between the agent and bpf(2).
@@ -59,6 +60,14 @@ pub enum KernelError {
     /// The answer of the program cannot be understood.
     #[error("the loaded program gave no answer; it is of another version")]
     NoAnswer,
+    /// A call that aya does not make failed.
+    #[error("{doing}: {source}")]
+    Bpf {
+        /// What was tried.
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A file operation on the pins failed.
     #[error("{path}: {source}")]
     File {
@@ -67,6 +76,25 @@ pub enum KernelError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl KernelError {
+    /// Makes an error of what the kernel said while something was tried.
+    pub(super) fn bpf(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Bpf { doing, source }
+    }
+}
+
+/// The errno that caused an error, which aya keeps in the innermost one.
+pub(super) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<Errno> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.raw_os_error().map(Errno::from_raw);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// An error with all its causes: aya keeps the errno in the innermost.

@@ -1,12 +1,15 @@
-//! What the program knows about this host: endpoints, trusted VTEPs, the VXLAN port.
+//! What the programs know about this host: endpoints, budgets, trusted VTEPs, the VXLAN port, interfaces, addresses.
 
-use std::collections::HashMap as Collection;
+use std::collections::{BTreeMap, BTreeSet, HashMap as Collection};
+use std::net::IpAddr;
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, MapData};
 use ipnet::IpNet;
-use registry_guard_common::{Endpoint, EndpointKey, RuleKey, Settings};
+use registry_guard_common::{
+    Address, Budget, Endpoint, EndpointKey, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
+};
 
 use super::rules::Row;
 use super::{KernelError, take};
@@ -20,12 +23,19 @@ pub struct HostTables {
     pub trusted_vteps: Vec<IpNet>,
     /// The guarded endpoints.
     pub endpoints: Collection<EndpointKey, Endpoint>,
+    /// How many denied SYNs to each registry, by its index, may go on to be told why.
+    pub budgets: BTreeMap<u32, Budget>,
 }
 
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
     vteps: LpmTrie<MapData, RuleKey, u32>,
     settings: Array<MapData, Settings>,
+    budgets: Array<MapData, Budget>,
+    interfaces: HashMap<MapData, InterfaceKey, Interface>,
+    local_addresses: HashMap<MapData, LocalAddressKey, u32>,
+    vxlan_port: u16,
+    second_layer_stands: bool,
 }
 
 impl HostMaps {
@@ -34,11 +44,20 @@ impl HostMaps {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
             settings: Array::try_from(take(ebpf, "SETTINGS")?)?,
+            budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
+            interfaces: HashMap::try_from(take(ebpf, "INTERFACES")?)?,
+            local_addresses: HashMap::try_from(take(ebpf, "LOCAL_ADDRESSES")?)?,
+            vxlan_port: 0,
+            second_layer_stands: false,
         })
     }
 
     pub(super) fn set(&mut self, tables: &HostTables) -> Result<(), KernelError> {
-        self.settings.set(0, Settings::new(tables.vxlan_port), 0)?;
+        self.vxlan_port = tables.vxlan_port;
+        self.set_second_layer(self.second_layer_stands)?;
+        for (&registry, &budget) in &tables.budgets {
+            self.budgets.set(registry, budget, 0)?;
+        }
         self.set_vteps(&tables.trusted_vteps)?;
         for (key, endpoint) in &tables.endpoints {
             self.endpoints.insert(key, endpoint, 0)?;
@@ -50,6 +69,50 @@ impl HostMaps {
             .collect::<Result<_, _>>()?;
         for key in stale {
             self.endpoints.remove(&key)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
+        self.second_layer_stands = stands;
+        Ok(self.settings.set(0, Settings::new(self.vxlan_port, stands), 0)?)
+    }
+
+    /// What must not be known any more goes first: an interface that is not known denies.
+    pub(super) fn set_interfaces(&mut self, namespace: u8, want: &BTreeMap<u32, Interface>) -> Result<(), KernelError> {
+        let want: Collection<_, _> =
+            want.iter().map(|(ifindex, interface)| (InterfaceKey::new(namespace, *ifindex), *interface)).collect();
+        let stale: Vec<_> = self
+            .interfaces
+            .keys()
+            .filter(|key| {
+                key.as_ref().map_or(true, |key| key.namespace() == u32::from(namespace) && !want.contains_key(key))
+            })
+            .collect::<Result<_, _>>()?;
+        for key in stale {
+            self.interfaces.remove(&key)?;
+        }
+        for (key, interface) in &want {
+            self.interfaces.insert(key, interface, 0)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_local_addresses(&mut self, namespace: u8, want: &BTreeSet<IpAddr>) -> Result<(), KernelError> {
+        let want: Vec<_> =
+            want.iter().map(|address| LocalAddressKey::new(namespace, &Address::from(*address))).collect();
+        let stale: Vec<_> = self
+            .local_addresses
+            .keys()
+            .filter(|key| {
+                key.as_ref().map_or(true, |key| key.namespace() == u32::from(namespace) && !want.contains(key))
+            })
+            .collect::<Result<_, _>>()?;
+        for key in stale {
+            self.local_addresses.remove(&key)?;
+        }
+        for key in &want {
+            self.local_addresses.insert(key, 1, 0)?;
         }
         Ok(())
     }

@@ -1,37 +1,49 @@
-//! The only module that talks to bpf(2): it loads the program, fills its maps, attaches it and asks it.
+//! The only module that talks to bpf(2): it loads the programs, fills their maps, attaches them and asks them.
 
 mod attach;
+mod bpf;
 mod counters;
 mod error;
 mod events;
+mod flows;
 mod host;
 mod object;
 mod pins;
 mod probe;
 mod rules;
+mod socket_layer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use registry_guard_common::{FlowKey, FlowRecord, Interface};
 
 pub(crate) use self::attach::interface_name;
 pub use self::attach::{AttachError, Attachment, detach_pins, pinned_links};
-pub use self::counters::ReasonCounts;
+pub use self::counters::{OutcomeCounts, ReasonCounts};
 pub use self::error::KernelError;
 pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
 pub use self::pins::Pins;
 pub use self::probe::Answer;
 pub use self::rules::{Row, RuleTrie, Table};
+pub use self::socket_layer::{Standing, number_namespaces};
 
 use self::counters::Counters;
+use self::flows::Flows;
 use self::host::HostMaps;
 use self::rules::Rules;
+use self::socket_layer::{Responders, SocketLayer};
 
 /// Name of the XDP program, also in `bpftool prog` and `ip link`.
 pub const GUARD_XDP: &str = "guard_xdp";
+/// Name of the program at the socket.
+pub const GUARD_SK_LOOKUP: &str = "guard_sk_lookup";
 
-/// The loaded program and its maps.
+/// The loaded programs and their maps.
 ///
 /// Dropping it changes nothing in the kernel: links and maps are pinned and go on deciding.
 pub struct Kernel {
@@ -40,6 +52,10 @@ pub struct Kernel {
     host: HostMaps,
     rules: Rules,
     counters: Counters,
+    flows: Flows,
+    responders: Responders,
+    socket_layers: BTreeMap<u8, SocketLayer>,
+    rule_capacity: u32,
     events: Option<Events>,
     budget: Option<EventBudget>,
     program_id: u32,
@@ -67,6 +83,10 @@ impl Kernel {
             host: HostMaps::take(&mut ebpf)?,
             rules: Rules::take(&mut ebpf)?,
             counters: Counters::take(&mut ebpf)?,
+            flows: Flows::take(&mut ebpf)?,
+            responders: Responders::take(&mut ebpf)?,
+            socket_layers: BTreeMap::new(),
+            rule_capacity,
             events: Some(events),
             budget: Some(budget),
             program_id,
@@ -79,6 +99,31 @@ impl Kernel {
     /// endpoint that stays is ever unguarded.
     pub fn set_host(&mut self, tables: &HostTables) -> Result<(), KernelError> {
         self.host.set(tables)
+    }
+
+    /// Says whether the second layer was seen to stand, and so may be left to decide what the first cannot.
+    pub fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
+        self.host.set_second_layer(stands)
+    }
+
+    /// Replaces what is known about the interfaces of the network namespace with this number.
+    pub fn set_interfaces(&mut self, namespace: u8, interfaces: &BTreeMap<u32, Interface>) -> Result<(), KernelError> {
+        self.host.set_interfaces(namespace, interfaces)
+    }
+
+    /// Replaces the addresses of the network namespace with this number.
+    pub fn set_local_addresses(&mut self, namespace: u8, addresses: &BTreeSet<IpAddr>) -> Result<(), KernelError> {
+        self.host.set_local_addresses(namespace, addresses)
+    }
+
+    /// What the second layer remembers about a connection.
+    pub fn flow(&self, key: &FlowKey) -> Result<Option<FlowRecord>, KernelError> {
+        self.flows.get(key)
+    }
+
+    /// What was done, by registry, summed over all CPUs.
+    pub fn outcomes(&self) -> Result<OutcomeCounts, KernelError> {
+        self.counters.outcomes()
     }
 
     /// Puts a whole table in force for the registry in `slot`, in one step, and returns the one it replaces.

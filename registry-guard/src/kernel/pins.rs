@@ -8,15 +8,33 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use registry_guard_common::{
-    ENDPOINT_CAPACITY, EVENT_BYTES, Endpoint, EndpointKey, LAYOUT_VERSION, MAX_REGISTRIES, REASON_COUNTERS, RuleKey,
-    Settings, VTEP_CAPACITY,
+    BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BYTES, Endpoint, EndpointKey, FLOW_CAPACITY,
+    FlowKey, FlowRecord, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY,
+    LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS, RuleKey, Settings,
+    VTEP_CAPACITY,
 };
 
 use super::KernelError;
 
 /// The maps that outlive the agent.
-pub(super) const MAPS: [&str; 8] =
-    ["RULES", "ENDPOINTS", "VTEPS", "SETTINGS", "REASONS", "RULE_HITS", "EVENTS", "EVENT_BUDGET"];
+pub(super) const MAPS: [&str; 16] = [
+    "RULES",
+    "ENDPOINTS",
+    "VTEPS",
+    "SETTINGS",
+    "REASONS",
+    "OUTCOMES",
+    "RULE_HITS",
+    "EVENTS",
+    "EVENT_BUDGET",
+    "INTERFACES",
+    "LOCAL_ADDRESSES",
+    "BUDGETS",
+    "SPENT",
+    "SPENT_BY",
+    "FLOWS",
+    "RESPONDERS",
+];
 
 /// A folder of pins that this process alone may change.
 #[derive(Debug)]
@@ -38,7 +56,7 @@ impl Pins {
         let lock = Flock::lock(folder, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, _)| KernelError::SecondAgent(root.to_path_buf()))?;
         let pins = Self { root: root.to_path_buf(), _lock: lock };
-        for folder in [pins.maps(), links(root)] {
+        for folder in [pins.maps(), links(root), lookups(root)] {
             fs::create_dir_all(&folder).map_err(|source| KernelError::File { path: folder, source })?;
         }
         Ok(pins)
@@ -57,6 +75,19 @@ impl Pins {
     /// Where the link on the interface with this index is pinned.
     pub(super) fn link(&self, ifindex: u32) -> PathBuf {
         links(&self.root).join(ifindex.to_string())
+    }
+
+    /// Where the link to a network namespace is pinned.
+    pub(super) fn lookup(&self, pin: LookupPin) -> PathBuf {
+        lookups(&self.root).join(format!("{}-{}", pin.number, pin.inode))
+    }
+
+    /// The network namespaces that have a pinned link.
+    pub(super) fn lookups(&self) -> Result<Vec<LookupPin>, KernelError> {
+        let mut found: Vec<LookupPin> =
+            names(&lookups(&self.root))?.iter().filter_map(|name| LookupPin::parse(name)).collect();
+        found.sort_unstable();
+        Ok(found)
     }
 
     /// The interface indexes that have a pinned link.
@@ -85,6 +116,20 @@ impl Pins {
     }
 }
 
+/// The name of a link to a network namespace: its number in the maps, and its inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LookupPin {
+    pub(super) number: u8,
+    pub(super) inode: u64,
+}
+
+impl LookupPin {
+    fn parse(name: &str) -> Option<Self> {
+        let (number, inode) = name.split_once('-')?;
+        Some(Self { number: number.parse().ok()?, inode: inode.parse().ok()? })
+    }
+}
+
 #[derive(PartialEq, Eq)]
 struct Shape {
     key: u32,
@@ -110,6 +155,14 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
         ("RULE_HITS", shape(index, size::<u64>(), rule_capacity)),
         ("EVENTS", shape(0, 0, EVENT_BYTES)),
         ("EVENT_BUDGET", shape(index, size::<i64>(), 1)),
+        ("OUTCOMES", shape(index, size::<u64>(), OUTCOME_COUNTERS)),
+        ("INTERFACES", shape(size::<InterfaceKey>(), size::<Interface>(), INTERFACE_CAPACITY)),
+        ("LOCAL_ADDRESSES", shape(size::<LocalAddressKey>(), size::<u32>(), LOCAL_ADDRESS_CAPACITY)),
+        ("BUDGETS", shape(index, size::<Budget>(), MAX_REGISTRIES)),
+        ("SPENT", shape(index, size::<u64>(), MAX_REGISTRIES)),
+        ("SPENT_BY", shape(size::<BudgetSource>(), size::<u64>(), BUDGET_SOURCES)),
+        ("FLOWS", shape(size::<FlowKey>(), size::<FlowRecord>(), FLOW_CAPACITY)),
+        ("RESPONDERS", shape(index, index, RESPONDER_SOCKETS)),
     ]
 }
 
@@ -118,17 +171,24 @@ pub(super) fn links(root: &Path) -> PathBuf {
     root.join("links")
 }
 
+fn lookups(root: &Path) -> PathBuf {
+    root.join("lookups")
+}
+
 /// The interface indexes that have a pinned link below `root`.
 pub(super) fn linked(root: &Path) -> Result<Vec<u32>, KernelError> {
-    let path = links(root);
-    let file = |source| KernelError::File { path: path.clone(), source };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&path).map_err(file)? {
-        let name = entry.map_err(file)?.file_name();
-        found.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
-    }
+    let mut found: Vec<u32> = names(&links(root))?.iter().filter_map(|name| name.parse().ok()).collect();
     found.sort_unstable();
     Ok(found)
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, KernelError> {
+    let file = |source| KernelError::File { path: folder.to_path_buf(), source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(file)? {
+        names.extend(entry.map_err(file)?.file_name().into_string());
+    }
+    Ok(names)
 }
 
 fn ensure_bpffs(root: &Path) -> Result<(), KernelError> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use registry_guard::compile::compile;
 use registry_guard::kernel::Table;
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, RuleKey, Tables};
+use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, RuleKey, Tables};
 
 use super::policy::{host_tables, policy};
 use crate::naive;
@@ -40,8 +40,8 @@ impl Tables for HostTables {
     }
 
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        let exact = self.endpoints.get(&EndpointKey::exact(address, port));
-        exact.or_else(|| self.endpoints.get(&EndpointKey::wildcard(address.family(), port))).copied()
+        let exact = self.endpoints.get(&EndpointKey::exact(HOST, address, port));
+        exact.or_else(|| self.endpoints.get(&EndpointKey::wildcard(HOST, address.family(), port))).copied()
     }
 
     fn trusts_vtep(&self, vtep: &Address) -> bool {
@@ -54,5 +54,9 @@ impl Tables for HostTables {
             length <= bits && key.starts_with(&prefix, length)
         });
         covering.max_by_key(|row| row.place().0).map(registry_guard::kernel::Row::entry)
+    }
+
+    fn is_local(&self, _: &Address) -> bool {
+        false
     }
 }

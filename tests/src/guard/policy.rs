@@ -7,7 +7,7 @@ use registry_guard::policy::{
     Action, IpRule, Policy, PublicNetworkAccess, REGISTRY_SERVICE, Registry, Settings, Subnet, SubnetId, SubnetRule,
     VirtualNetwork,
 };
-use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, Response};
+use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
 use crate::naive::{self, Place, UdpAnswer};
 
@@ -42,20 +42,21 @@ pub(super) fn host_tables(naive: &naive::Policy) -> kernel::HostTables {
             UdpAnswer::Deny => Datagrams::Deny,
             UdpAnswer::Judge => Datagrams::Judge,
         };
-        (key(endpoint.place, endpoint.port), Endpoint::new(slot, response, datagrams))
+        (key(endpoint.place, endpoint.port), Endpoint::new(slot, response, datagrams, LocalTraffic::Judge))
     });
     kernel::HostTables {
         vxlan_port: naive.vxlan_port,
         trusted_vteps: naive.trusted_vteps.clone(),
         endpoints: endpoints.collect(),
+        budgets: BTreeMap::new(),
     }
 }
 
 fn key(place: Place, port: u16) -> EndpointKey {
     match place {
-        Place::EveryIpv4 => EndpointKey::wildcard(Family::V4, port),
-        Place::EveryIpv6 => EndpointKey::wildcard(Family::V6, port),
-        Place::Address(address) => EndpointKey::exact(&Address::from(address), port),
+        Place::EveryIpv4 => EndpointKey::wildcard(HOST, Family::V4, port),
+        Place::EveryIpv6 => EndpointKey::wildcard(HOST, Family::V6, port),
+        Place::Address(address) => EndpointKey::exact(HOST, &Address::from(address), port),
     }
 }
 

@@ -1,0 +1,199 @@
+//! `guard_sk_lookup` in network namespaces: one copy of the program for each, on a pinned link.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use aya::maps::{MapData, SockMap};
+use aya::programs::SkLookup;
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use registry_guard_common::{Family, HOST, responder_socket};
+
+use super::pins::{self, LookupPin, Pins};
+use super::{GUARD_SK_LOOKUP, Kernel, KernelError, bpf, object, take};
+use crate::netns::Namespace;
+
+/// A loaded copy of the program, for the namespace whose number it carries.
+pub(super) struct SocketLayer {
+    ebpf: Ebpf,
+    program_id: u32,
+}
+
+/// How `guard_sk_lookup` stands in one namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Alone, and in that very namespace.
+    Stands,
+    /// Its link is gone, or belongs to a namespace that is.
+    Absent,
+    /// Other programs decide there too, which could hand a denied connection to any socket. Their identifiers.
+    Foreign(Vec<u32>),
+}
+
+impl SocketLayer {
+    fn load(pins: &Pins, rule_capacity: u32, number: u8) -> Result<Self, KernelError> {
+        let number = u32::from(number);
+        let mut loader = EbpfLoader::new();
+        loader
+            .verifier_log_level(VerifierLogLevel::empty())
+            .map_max_entries("RULE_HITS", rule_capacity)
+            .override_global("NAMESPACE", &number, true);
+        for name in pins::MAPS {
+            loader.map_pin_path(name, pins.map(name));
+        }
+        let mut ebpf = loader.load(object::OBJECT)?;
+        let program = program(&mut ebpf)?;
+        program.load().map_err(KernelError::Verifier)?;
+        let program_id = program.info()?.id();
+        Ok(Self { ebpf, program_id })
+    }
+}
+
+impl Kernel {
+    /// Puts `guard_sk_lookup` into `namespace`, which has this number in the maps, or replaces in one step the version of it
+    /// that is there.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; it takes `CAP_NET_ADMIN` over the namespace.
+    pub fn attach_socket_layer(&mut self, number: u8, namespace: &Namespace) -> Result<(), KernelError> {
+        if !self.socket_layers.contains_key(&number) {
+            let layer = SocketLayer::load(&self.pins, self.rule_capacity, number)?;
+            self.socket_layers.insert(number, layer);
+        }
+        let Some(layer) = self.socket_layers.get_mut(&number) else { return Ok(()) };
+        let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode() });
+        if pin.exists() {
+            let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
+            if attached_to(link.as_fd())? == namespace.inode() {
+                let program = program(&mut layer.ebpf)?;
+                let program = program.fd()?;
+                return bpf::replace_program(link.as_fd(), program.as_fd())
+                    .map_err(KernelError::bpf("replacing the program of a link"));
+            }
+            // The namespace it stood in is gone, and the kernel gave its inode to another.
+            fs::remove_file(&pin).map_err(|source| KernelError::File { path: pin.clone(), source })?;
+        }
+        let program = program(&mut layer.ebpf)?;
+        let id = program.attach(namespace)?;
+        let link: aya::programs::links::FdLink = program.take_link(id)?.into();
+        link.pin(&pin)?;
+        Ok(())
+    }
+
+    /// How the program stands in `namespace`.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn socket_layer(&self, number: u8, namespace: &Namespace) -> Result<Standing, KernelError> {
+        let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode() });
+        let Some(layer) = self.socket_layers.get(&number).filter(|_| pin.exists()) else {
+            return Ok(Standing::Absent);
+        };
+        let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
+        if attached_to(link.as_fd())? != namespace.inode() {
+            return Ok(Standing::Absent);
+        }
+        let mut programs =
+            bpf::lookup_programs(namespace.as_fd()).map_err(KernelError::bpf("asking for programs of a namespace"))?;
+        let is_there = programs.contains(&layer.program_id);
+        programs.retain(|program| *program != layer.program_id);
+        Ok(match (is_there, programs.is_empty()) {
+            (false, _) => Standing::Absent,
+            (true, true) => Standing::Stands,
+            (true, false) => Standing::Foreign(programs),
+        })
+    }
+
+    /// The numbers and inodes of namespaces that the program was pinned in, by this agent or an earlier one.
+    pub fn socket_layer_pins(&self) -> Result<Vec<(u8, u64)>, KernelError> {
+        Ok(self.pins.lookups()?.into_iter().map(|pin| (pin.number, pin.inode)).collect())
+    }
+
+    /// Takes the program out of each namespace that is not among `wanted` (number and inode), and returns how many.
+    pub fn forget_socket_layers(&mut self, wanted: &[(u8, u64)]) -> Result<usize, KernelError> {
+        let mut stale = self.pins.lookups()?;
+        stale.retain(|pin| !wanted.contains(&(pin.number, pin.inode)));
+        for &pin in &stale {
+            let path = self.pins.lookup(pin);
+            fs::remove_file(&path).map_err(|source| KernelError::File { path, source })?;
+        }
+        Ok(stale.len())
+    }
+
+    /// Has denied connections in the namespace with this number, and of this family, accepted by a listening socket.
+    pub fn set_listener(&mut self, namespace: u8, family: Family, socket: BorrowedFd<'_>) -> Result<(), KernelError> {
+        self.responders.set(namespace, family, socket)
+    }
+
+    /// Has denied connections in the namespace with this number refused.
+    pub fn clear_listeners(&mut self, namespace: u8) -> Result<(), KernelError> {
+        self.responders.clear(namespace)
+    }
+}
+
+/// The listening sockets of the responder.
+pub(super) struct Responders(SockMap<MapData>);
+
+impl Responders {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        Ok(Self(SockMap::try_from(take(ebpf, "RESPONDERS")?)?))
+    }
+
+    fn set(&mut self, namespace: u8, family: Family, socket: BorrowedFd<'_>) -> Result<(), KernelError> {
+        Ok(self.0.set(responder_socket(namespace, family), &socket, 0)?)
+    }
+
+    fn clear(&mut self, namespace: u8) -> Result<(), KernelError> {
+        for family in [Family::V4, Family::V6] {
+            match self.0.clear_index(&responder_socket(namespace, family)) {
+                // `sock_map_delete_elem` says so where there is no socket.
+                Err(error) if super::error::errno(&error) == Some(nix::errno::Errno::EINVAL) => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the namespaces, by what is attached now, so that a copy of the program that still runs goes on to mean the
+/// same namespace. `inodes` are the wanted ones; the host has number 0 and is not among them.
+pub fn number_namespaces(pinned: &[(u8, u64)], inodes: &[Option<u64>]) -> Vec<u8> {
+    let mut taken: BTreeSet<u8> = pinned.iter().map(|(number, _)| *number).collect();
+    taken.insert(HOST);
+    let known = |inode: &Option<u64>| {
+        let pin = |inode| pinned.iter().find(|(number, pinned)| *number > 0 && *pinned == inode);
+        inode.and_then(pin).map(|(number, _)| *number)
+    };
+    inodes
+        .iter()
+        .map(|inode| {
+            known(inode).unwrap_or_else(|| {
+                let free = (1..=u8::MAX).find(|number| !taken.contains(number)).unwrap_or(u8::MAX);
+                taken.insert(free);
+                free
+            })
+        })
+        .collect()
+}
+
+fn attached_to(link: BorrowedFd<'_>) -> Result<u64, KernelError> {
+    bpf::namespace_of_link(link).map(u64::from).map_err(KernelError::bpf("asking for a link's namespace"))
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut SkLookup, KernelError> {
+    let program = ebpf.program_mut(GUARD_SK_LOOKUP).ok_or(KernelError::Incomplete(GUARD_SK_LOOKUP))?;
+    Ok(program.try_into()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_is_guarded_keeps_its_number_whatever_the_order() {
+        let pinned = [(0, 10), (2, 20), (5, 50)];
+        assert_eq!(number_namespaces(&pinned, &[Some(50), Some(30), Some(20), None]), [5, 1, 2, 3]);
+    }
+}

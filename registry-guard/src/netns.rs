@@ -1,0 +1,66 @@
+//! Network namespaces: what belongs to one, sockets above all, is made by a thread that entered it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+
+/// An open network namespace, which lives at least as long as this.
+#[derive(Debug)]
+pub struct Namespace {
+    file: File,
+    inode: u64,
+}
+
+impl Namespace {
+    /// The one this process is in.
+    ///
+    /// # Errors
+    ///
+    /// If /proc is not there.
+    pub fn current() -> io::Result<Self> {
+        Self::open(Path::new("/proc/self/ns/net"))
+    }
+
+    /// The one that `path` stands for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened. What is no network namespace is only found out by [`Namespace::run`].
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let inode = file.metadata()?.ino();
+        Ok(Self { file, inode })
+    }
+
+    /// Its inode, by which the kernel names it too. It may become that of another once this one is gone.
+    pub const fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Runs `work` on a thread of its own inside this namespace. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the namespace cannot be entered (that takes `CAP_SYS_ADMIN`), or `work` panics.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> io::Result<R> {
+        let entered = || -> io::Result<R> {
+            setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            Ok(work())
+        };
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("netns".to_owned()).spawn_scoped(scope, entered)?;
+            thread.join().map_err(|_| io::Error::other("the work in the namespace panicked"))?
+        })
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
