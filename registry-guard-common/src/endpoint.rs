@@ -82,6 +82,14 @@ impl Endpoint {
         Self { registry, response: response as u8, flags: datagrams | local }
     }
 
+    /// The same endpoint where nobody could answer a denied SYN by an HTTP 403.
+    pub const fn without_answer(self) -> Self {
+        match self.response() {
+            Response::Forbidden => Self { response: Response::Drop as u8, ..self },
+            Response::Drop | Response::Reset => self,
+        }
+    }
+
     /// The registry's index in the rule tables; `None` where no registry listens.
     #[inline(always)]
     pub const fn registry(&self) -> Option<u32> {

@@ -12,8 +12,8 @@ pub const MAX_REGISTRIES: u32 = 64;
 pub const ENDPOINT_CAPACITY: u32 = 2048;
 /// Entries of the trusted-VTEP trie.
 pub const VTEP_CAPACITY: u32 = 65_536;
-/// Network namespaces that registries of one host listen in, that of the host included.
-pub const MAX_NAMESPACES: u32 = MAX_REGISTRIES + 1;
+/// Numbers for network namespaces, that of the host included.
+pub const MAX_NAMESPACES: u32 = 256;
 /// Listening sockets of the responder: one for each namespace and address family.
 pub const RESPONDER_SOCKETS: u32 = MAX_NAMESPACES * 2;
 /// Entries of the map of interfaces, of all namespaces.

@@ -10,10 +10,11 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::interfaces::{Interfaces, preflight};
+use super::second_layer::SecondLayer;
 use super::{Agent, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
 use crate::compile::compile;
@@ -60,7 +61,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Nothing before this line changes anything in the kernel.
     let mut kernel = Kernel::load(pins, limits.rules)?;
-    enforce(&config, &policy, &mut kernel, limits.rules)?;
+    let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
+    enforce(&config, &policy, &mut kernel, &second_layer)?;
     let events = kernel.take_events();
     let agent = Agent(Arc::new(Inner {
         config,
@@ -69,11 +71,16 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         policy: RwLock::new(policy),
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
+        second_layer: Mutex::new(second_layer),
+        responder_present: AtomicBool::new(false),
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),
     }));
+    // The authority comes first; what it is told of VXLAN depends on where the XDP program stands.
+    follow_second_layer(&agent).await?;
     agent.follow_interfaces(&present);
+    follow_second_layer(&agent).await?;
     refuse_to_run_open(&agent).await?;
     if let Some((events, budget)) = events {
         let log = denied_log::follow(agent.clone(), events, budget);
@@ -102,12 +109,12 @@ fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
 }
 
 /// Puts the whole policy in force. Tables come before endpoints: an endpoint without a table denies everyone.
-fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32) -> anyhow::Result<()> {
+fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, layer: &SecondLayer) -> anyhow::Result<()> {
     for registry in policy.registries.values() {
         let table = compile(registry, policy);
-        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
+        kernel.swap(registry.slot, RuleTrie::build(&table, config.limits.rules)?)?;
     }
-    kernel.set_host(&host::host_tables(config, policy))?;
+    kernel.set_host(&host::host_tables(config, policy, layer))?;
     Ok(())
 }
 
@@ -115,10 +122,20 @@ fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32)
 async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
     let asking = agent.clone();
     let status = tokio::task::spawn_blocking(move || asking.status()).await??;
+    let host = status.second_layer.namespaces.iter().filter(|namespace| namespace.path.is_none());
+    let unattached: Vec<_> = host.filter(|host| !host.enforcing).flat_map(|host| &host.problems).collect();
+    if !unattached.is_empty() {
+        warn!(problems = ?unattached, "the second layer does not stand; the NIC drops every denied packet");
+    }
     let required = status.interfaces.iter().filter(|interface| !interface.hotplug);
     let unguarded: Vec<String> = required.filter_map(InterfaceStatus::problem).collect();
     anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())
+}
+
+async fn follow_second_layer(agent: &Agent) -> anyhow::Result<()> {
+    let agent = agent.clone();
+    Ok(tokio::task::spawn_blocking(move || agent.follow_second_layer()).await??)
 }
 
 async fn follow_interfaces(agent: Agent, mut links: Links) {
@@ -136,6 +153,9 @@ async fn follow_interfaces(agent: Agent, mut links: Links) {
         match lister.list().await {
             Ok(present) => agent.follow_interfaces(&present),
             Err(problem) => error!(%problem, "cannot see interfaces"),
+        }
+        if let Err(problem) = follow_second_layer(&agent).await {
+            error!(%problem, "cannot follow the second layer");
         }
     }
 }

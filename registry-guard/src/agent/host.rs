@@ -5,21 +5,28 @@ use std::net::{IpAddr, SocketAddr};
 
 use registry_guard_common::{Address, Budget, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
+use super::second_layer::SecondLayer;
 use crate::config::{Config, DenyResponse, RegistryHost, UdpPolicy};
 use crate::kernel::HostTables;
 use crate::policy::Policy;
 
-/// The tables for `config`, with the slots that `policy` gave its registries.
-pub(super) fn host_tables(config: &Config, policy: &Policy) -> HostTables {
+/// The tables for `config`, with the slots that `policy` gave its registries. A denied connection passes the NIC only where
+/// `layer` is there to deny it again.
+pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer) -> HostTables {
     let (mut endpoints, mut budgets) = (HashMap::new(), BTreeMap::new());
     for host in &config.registries {
         let Some(slot) = policy.registry(&host.name).and_then(|registry| u16::try_from(registry.slot).ok()) else {
             continue;
         };
         budgets.insert(u32::from(slot), Budget::new(host.budget.per_source, host.budget.total));
-        let endpoint = endpoint(slot, host);
+        let at_socket = endpoint(slot, host);
+        let at_nic = if layer.guards(&host.name) { at_socket } else { at_socket.without_answer() };
         for address in addresses(host) {
-            endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, endpoint)));
+            endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, at_nic)));
+        }
+        let number = layer.number_of(&host.name);
+        for &address in host.netns.iter().flat_map(|netns| &netns.listen) {
+            endpoints.extend(keys(number, address).into_iter().map(|key| (key, at_socket)));
         }
     }
     HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints, budgets }

@@ -10,7 +10,9 @@ mod host;
 mod interfaces;
 mod question;
 mod report;
+mod second_layer;
 mod status;
+mod zones;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +22,13 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 pub use self::error::AgentError;
-pub use self::report::{CheckReport, CheckVerdict, InterfaceStatus, ProgramStatus, RegistryStatus, State, Status};
+pub use self::report::{
+    CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
+    State, Status,
+};
 
 use self::interfaces::Interfaces;
+use self::second_layer::SecondLayer;
 use crate::config::Config;
 use crate::kernel::{Kernel, KernelError, ReasonCounts, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
@@ -43,6 +49,10 @@ struct Inner {
     /// Held for moments only; never while tables are built.
     kernel: Mutex<Kernel>,
     interfaces: Mutex<Interfaces>,
+    /// Locked before the kernel, never after it.
+    second_layer: Mutex<SecondLayer>,
+    /// Whether a responder accepts denied connections.
+    responder_present: AtomicBool,
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
@@ -110,6 +120,14 @@ impl Agent {
         }
         let program = kernel.program_id();
         interfaces.follow(self.config(), &mut kernel, program, links);
+    }
+
+    pub(self) fn responder_is_present(&self) -> bool {
+        self.0.responder_present.load(Ordering::SeqCst)
+    }
+
+    fn second_layer(&self) -> MutexGuard<'_, SecondLayer> {
+        self.0.second_layer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn registry_in_slot(&self, slot: u32) -> Option<String> {

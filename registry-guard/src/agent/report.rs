@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -69,6 +70,8 @@ pub struct Status {
     pub version: &'static str,
     /// The program in the kernel.
     pub program: ProgramStatus,
+    /// What stands behind the interfaces.
+    pub second_layer: SecondLayerStatus,
     /// The named interfaces.
     pub interfaces: Vec<InterfaceStatus>,
     /// The registries.
@@ -91,6 +94,37 @@ pub struct ProgramStatus {
     pub vxlan_port: u16,
     /// Outer sources whose VXLAN packets carry an identity.
     pub trusted_vteps: Vec<String>,
+}
+
+/// The programs at the sockets, and who answers for them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecondLayerStatus {
+    /// The programs' name.
+    pub name: &'static str,
+    /// Whether it is left to decide what the NIC cannot: it is attached everywhere, alone, knows every interface, and a
+    /// responder is present where one is needed.
+    pub stands: bool,
+    /// Whether a responder accepts denied connections; without one they are refused.
+    pub responder: bool,
+    /// Every namespace in which a registry listens.
+    pub namespaces: Vec<NamespaceStatus>,
+}
+
+/// One network namespace in which a registry listens.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceStatus {
+    /// The file that stands for it; absent for the agent's own.
+    pub path: Option<PathBuf>,
+    /// Its inode, if it is there.
+    pub inode: Option<u64>,
+    /// The registries that listen in it.
+    pub registries: Vec<String>,
+    /// Whether the program stands in it, alone.
+    pub enforcing: bool,
+    /// What is wrong.
+    pub problems: Vec<String>,
 }
 
 /// One named interface.
@@ -139,4 +173,6 @@ pub struct RegistryStatus {
     pub virtual_network_rules: usize,
     /// Connection attempts by reason.
     pub counters: BTreeMap<&'static str, u64>,
+    /// What was done about them. Lookups are packets that belong to no connection, not connections.
+    pub outcomes: BTreeMap<&'static str, u64>,
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use registry_guard_common::{LAYOUT_VERSION, Reason};
 
-use super::report::{InterfaceStatus, ProgramStatus, RegistryStatus, State, Status};
+use super::report::{InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, State, Status};
 use super::{Agent, AgentError, host};
 use crate::config::DenyResponse;
-use crate::kernel::GUARD_XDP;
+use crate::kernel::{GUARD_SK_LOOKUP, GUARD_XDP};
 
 impl Agent {
     /// How registry-guard stands. Blocks.
@@ -16,10 +16,11 @@ impl Agent {
     ///
     /// If the kernel does not answer.
     pub fn status(&self) -> Result<Status, AgentError> {
+        self.follow_second_layer()?;
         let links = self.links()?;
-        let (program, linked, mut reasons) = {
+        let (program, linked, mut reasons, mut outcomes) = {
             let kernel = self.kernel();
-            (kernel.program_id(), kernel.linked()?, kernel.reasons()?)
+            (kernel.program_id(), kernel.linked()?, kernel.reasons()?, kernel.outcomes()?)
         };
         let interfaces = self.interfaces().status(self.config(), program, &links, &linked);
         let mut problems: Vec<String> = interfaces
@@ -27,7 +28,15 @@ impl Agent {
             .filter(|interface| interface.ifindex.is_some() || !interface.hotplug)
             .filter_map(InterfaceStatus::problem)
             .collect();
-        let enforcing = interfaces.iter().any(|interface| interface.enforcing);
+        let (second_layer, guards) = self.second_layer_status();
+        problems.extend(second_layer.namespaces.iter().flat_map(|namespace| &namespace.problems).cloned());
+        if self.wants_responder() && !second_layer.responder {
+            problems.push(
+                "no responder: denied clients are refused instead of told why; start `registry-guard responder`"
+                    .to_owned(),
+            );
+        }
+        let enforcing = interfaces.iter().any(|interface| interface.enforcing) || guards;
         if self.is_detached() {
             problems.insert(0, "detached: start the agent again to enforce".to_owned());
         }
@@ -48,6 +57,12 @@ impl Agent {
                     ip_rules: registry.ip_rules.len(),
                     virtual_network_rules: registry.subnet_rules.len(),
                     counters: named(reasons.remove(&Some(registry.slot))),
+                    outcomes: outcomes
+                        .remove(&registry.slot)
+                        .into_iter()
+                        .flatten()
+                        .map(|(o, n)| (o.name(), n))
+                        .collect(),
                 })
             });
             (policy.revision, registries.collect())
@@ -68,10 +83,25 @@ impl Agent {
                 vxlan_port: config.vxlan.port,
                 trusted_vteps: config.vxlan.trusted_vteps.iter().map(ToString::to_string).collect(),
             },
+            second_layer,
             interfaces,
             registries,
             counters: named(reasons.remove(&None)),
         })
+    }
+}
+
+impl Agent {
+    /// The second layer, and whether it guards anything.
+    fn second_layer_status(&self) -> (SecondLayerStatus, bool) {
+        let layer = self.second_layer();
+        let status = SecondLayerStatus {
+            name: GUARD_SK_LOOKUP,
+            stands: layer.stands(),
+            responder: self.responder_is_present(),
+            namespaces: layer.status(),
+        };
+        (status, layer.guards_somewhere() && !self.is_detached())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `guard_sk_lookup` in network namespaces: one copy of the program for each, on a pinned link.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 

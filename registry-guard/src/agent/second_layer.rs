@@ -1,0 +1,254 @@
+//! The second layer: `guard_sk_lookup` in every namespace in which a registry listens, and whether it stands there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use registry_guard_common::HOST;
+use tokio::task::AbortHandle;
+use tracing::{error, info, warn};
+
+use super::report::NamespaceStatus;
+use super::zones::{Surroundings, Zones, zones};
+use super::{Agent, AgentError};
+use crate::config::{Config, DenyResponse};
+use crate::kernel::{Kernel, Standing, number_namespaces};
+use crate::netlink::{Link, Links, Lister};
+use crate::netns::Namespace;
+
+/// Every namespace in which a registry listens, the agent's own first.
+pub(super) struct SecondLayer {
+    places: Vec<Place>,
+    stands: bool,
+}
+
+/// One namespace.
+struct Place {
+    number: u8,
+    /// The file that stands for it; none for the agent's own.
+    path: Option<PathBuf>,
+    registries: Vec<String>,
+    open: Option<Open>,
+    /// Whether the program stands there, alone.
+    guards: bool,
+    problems: Vec<String>,
+}
+
+/// A namespace that is there.
+#[derive(Clone)]
+struct Open {
+    namespace: Arc<Namespace>,
+    lister: Lister,
+    _following: Option<Arc<Following>>,
+}
+
+/// A task that ends with this.
+struct Following(AbortHandle);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl SecondLayer {
+    /// Names the places; nothing is attached yet.
+    pub(super) fn new(config: &Config, kernel: &Kernel, lister: Lister) -> anyhow::Result<Self> {
+        let paths = config.namespaces();
+        let inodes: Vec<_> =
+            paths.iter().map(|path| Namespace::open(path).ok().map(|namespace| namespace.inode())).collect();
+        let numbers = number_namespaces(&kernel.socket_layer_pins()?, &inodes);
+        let listens_in = |path: Option<&std::path::Path>| {
+            let inside =
+                config.registries.iter().filter(|registry| registry.netns.as_ref().map(|n| n.path.as_path()) == path);
+            inside.map(|registry| registry.name.clone()).collect::<Vec<_>>()
+        };
+        let host = Place {
+            number: HOST,
+            path: None,
+            registries: listens_in(None),
+            open: Some(Open { namespace: Arc::new(Namespace::current()?), lister, _following: None }),
+            guards: false,
+            problems: Vec::new(),
+        };
+        let others = paths.iter().zip(numbers).map(|(path, number)| Place {
+            number,
+            path: Some(path.to_path_buf()),
+            registries: listens_in(Some(path)),
+            open: None,
+            guards: false,
+            problems: Vec::new(),
+        });
+        Ok(Self { places: std::iter::once(host).chain(others).collect(), stands: false })
+    }
+
+    /// The number of the namespace that `registry` listens in.
+    pub(super) fn number_of(&self, registry: &str) -> u8 {
+        let place = self.places.iter().find(|place| place.registries.iter().any(|name| name == registry));
+        place.map_or(HOST, |place| place.number)
+    }
+
+    /// Whether denied connections to `registry` that pass the NIC are denied again at its socket.
+    pub(super) fn guards(&self, registry: &str) -> bool {
+        self.places.iter().any(|place| place.guards && place.registries.iter().any(|name| name == registry))
+    }
+
+    /// The namespaces that are there, by number.
+    pub(super) fn namespaces(&self) -> Vec<(u8, Arc<Namespace>)> {
+        let open = |place: &Place| place.open.as_ref().map(|open| (place.number, Arc::clone(&open.namespace)));
+        self.places.iter().filter_map(open).collect()
+    }
+
+    /// Whether it was left to decide what the NIC cannot.
+    pub(super) const fn stands(&self) -> bool {
+        self.stands
+    }
+
+    /// Whether the program stands anywhere.
+    pub(super) fn guards_somewhere(&self) -> bool {
+        self.places.iter().any(|place| place.guards)
+    }
+
+    /// How each namespace stands.
+    pub(super) fn status(&self) -> Vec<NamespaceStatus> {
+        let status = |place: &Place| NamespaceStatus {
+            path: place.path.clone(),
+            inode: place.open.as_ref().map(|open| open.namespace.inode()),
+            registries: place.registries.clone(),
+            enforcing: place.guards,
+            problems: place.problems.clone(),
+        };
+        self.places.iter().map(status).collect()
+    }
+}
+
+impl Agent {
+    /// Brings the second layer into every namespace, tells it what is known about their interfaces and addresses, and sees
+    /// whether it stands. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not take what it is told.
+    pub(super) fn follow_second_layer(&self) -> Result<(), AgentError> {
+        let mut layer = self.second_layer();
+        if self.is_detached() {
+            layer.stands = false;
+            layer.places.iter_mut().for_each(|place| place.guards = false);
+            return Ok(());
+        }
+        for place in &mut layer.places {
+            place.problems.clear();
+            place.guards = match self.follow_place(place) {
+                Ok(guards) => guards,
+                Err(problem) => {
+                    place.problems.push(problem.to_string());
+                    false
+                }
+            };
+        }
+        let wanted: Vec<_> =
+            layer.namespaces().iter().map(|(number, namespace)| (*number, namespace.inode())).collect();
+        let mut kernel = self.kernel();
+        let gone = kernel.forget_socket_layers(&wanted)?;
+        if gone > 0 {
+            warn!(gone, "network namespaces of registries are gone, or are not in config.toml any more");
+        }
+        let is_told = self.responder_is_present() || !self.wants_responder();
+        let stands = is_told && layer.places.iter().all(|place| place.guards && place.problems.is_empty());
+        if stands != layer.stands {
+            if stands {
+                info!("the second layer stands");
+            } else {
+                let problems: Vec<_> = layer.places.iter().flat_map(|place| &place.problems).collect();
+                warn!(?problems, "the second layer does not stand; what the NIC cannot decide is dropped");
+            }
+        }
+        layer.stands = stands;
+        kernel.set_second_layer(stands)?;
+        let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer));
+        kernel.set_host(&tables)?;
+        Ok(())
+    }
+
+    /// Whether some registry answers denied clients with a 403.
+    pub(super) fn wants_responder(&self) -> bool {
+        self.config().registries.iter().any(|registry| registry.deny_response == DenyResponse::Forbidden)
+    }
+
+    /// Whether the program stands in this place, alone.
+    fn follow_place(&self, place: &mut Place) -> Result<bool, AgentError> {
+        let Some(open) = self.open(place)? else { return Ok(false) };
+        let links = self.0.runtime.block_on(open.lister.list())?;
+        let addresses = self.0.runtime.block_on(open.lister.addresses())?;
+        let mut kernel = self.kernel();
+        let guarded = kernel.linked()?;
+        let Zones { interfaces, problems } = self.zones(place, &links, &guarded);
+        place.problems.extend(problems);
+        kernel.set_interfaces(place.number, &interfaces)?;
+        kernel.set_local_addresses(place.number, &addresses)?;
+        if kernel.socket_layer(place.number, &open.namespace)? == Standing::Absent {
+            kernel.attach_socket_layer(place.number, &open.namespace)?;
+            info!(namespace = open.namespace.inode(), registries = ?place.registries, "guarding sockets");
+        }
+        Ok(match kernel.socket_layer(place.number, &open.namespace)? {
+            Standing::Stands => true,
+            Standing::Absent => {
+                place.problems.push("guard_sk_lookup is not attached".to_owned());
+                false
+            }
+            Standing::Foreign(programs) => {
+                place.problems.push(format!(
+                    "other sk_lookup programs decide there too and can hand a denied connection to any socket: {}; `bpftool \
+                     prog show id` names them",
+                    programs.iter().map(|id| format!("id {id}")).collect::<Vec<_>>().join(", ")
+                ));
+                false
+            }
+        })
+    }
+
+    fn zones(&self, place: &Place, links: &[Link], guarded: &[u32]) -> Zones {
+        let is_host = place.path.is_none();
+        zones(
+            links,
+            Surroundings {
+                guarded: if is_host { guarded } else { &[] },
+                vxlan_port: self.config().vxlan.port,
+                tunnels: &self.config().tunnels,
+                is_behind_the_host: !is_host,
+            },
+        )
+    }
+
+    /// Opens the namespace of a place again if another one has taken its path.
+    fn open(&self, place: &mut Place) -> Result<Option<Open>, AgentError> {
+        let Some(path) = &place.path else { return Ok(place.open.clone()) };
+        let namespace = match Namespace::open(path) {
+            Ok(namespace) => namespace,
+            Err(problem) => {
+                place.open = None;
+                place.problems.push(format!("netns {}: {problem}", path.display()));
+                return Ok(None);
+            }
+        };
+        if let Some(open) = place.open.as_ref().filter(|open| open.namespace.inode() == namespace.inode()) {
+            return Ok(Some(open.clone()));
+        }
+        let links = Links::subscribe_in(&namespace, &self.0.runtime)?;
+        let lister = links.lister();
+        let following = self.0.runtime.spawn(follow_links(self.clone(), links)).abort_handle();
+        let open = Open { namespace: Arc::new(namespace), lister, _following: Some(Arc::new(Following(following))) };
+        place.open = Some(open.clone());
+        Ok(Some(open))
+    }
+}
+
+/// Looks again whenever something changes in one namespace, until that is gone.
+async fn follow_links(agent: Agent, mut links: Links) {
+    while links.changed().await {
+        let agent = agent.clone();
+        let followed = tokio::task::spawn_blocking(move || agent.follow_second_layer()).await;
+        if let Ok(Err(problem)) = followed {
+            error!(%problem, "cannot follow a network namespace");
+        }
+    }
+}
