@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use super::interfaces::{Interfaces, preflight};
@@ -77,11 +77,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         runtime: Handle::current(),
         detached: AtomicBool::new(false),
     }));
-    // The authority comes first; what it is told of VXLAN depends on where the XDP program stands.
-    follow_second_layer(&agent).await?;
     agent.follow_interfaces(&present);
-    follow_second_layer(&agent).await?;
     refuse_to_run_open(&agent).await?;
+    // What the second layer is told of VXLAN depends on where the first one stands.
+    follow_second_layer(&agent).await?;
     if let Some((events, budget)) = events {
         let log = denied_log::follow(agent.clone(), events, budget);
         tokio::spawn(async move {
@@ -121,13 +120,8 @@ fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, layer: &Second
 /// At the start, an interface that must be there and cannot be guarded is a reason to stop.
 async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
     let asking = agent.clone();
-    let status = tokio::task::spawn_blocking(move || asking.status()).await??;
-    let host = status.second_layer.namespaces.iter().filter(|namespace| namespace.path.is_none());
-    let unattached: Vec<_> = host.filter(|host| !host.enforcing).flat_map(|host| &host.problems).collect();
-    if !unattached.is_empty() {
-        warn!(problems = ?unattached, "the second layer does not stand; the NIC drops every denied packet");
-    }
-    let required = status.interfaces.iter().filter(|interface| !interface.hotplug);
+    let interfaces = tokio::task::spawn_blocking(move || asking.interfaces_status()).await??;
+    let required = interfaces.iter().filter(|interface| !interface.hotplug);
     let unguarded: Vec<String> = required.filter_map(InterfaceStatus::problem).collect();
     anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())

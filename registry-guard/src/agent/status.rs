@@ -17,12 +17,11 @@ impl Agent {
     /// If the kernel does not answer.
     pub fn status(&self) -> Result<Status, AgentError> {
         self.follow_second_layer()?;
-        let links = self.links()?;
-        let (program, linked, mut reasons, mut outcomes) = {
+        let interfaces = self.interfaces_status()?;
+        let (program, mut reasons, mut outcomes) = {
             let kernel = self.kernel();
-            (kernel.program_id(), kernel.linked()?, kernel.reasons()?, kernel.outcomes()?)
+            (kernel.program_id(), kernel.reasons()?, kernel.outcomes()?)
         };
-        let interfaces = self.interfaces().status(self.config(), program, &links, &linked);
         let mut problems: Vec<String> = interfaces
             .iter()
             .filter(|interface| interface.ifindex.is_some() || !interface.hotplug)
@@ -92,6 +91,16 @@ impl Agent {
 }
 
 impl Agent {
+    /// How each interface stands. Blocks.
+    pub(super) fn interfaces_status(&self) -> Result<Vec<InterfaceStatus>, AgentError> {
+        let links = self.links()?;
+        let (program, linked) = {
+            let kernel = self.kernel();
+            (kernel.program_id(), kernel.linked()?)
+        };
+        Ok(self.interfaces().status(self.config(), program, &links, &linked))
+    }
+
     /// The second layer, and whether it guards anything.
     fn second_layer_status(&self) -> (SecondLayerStatus, bool) {
         let layer = self.second_layer();

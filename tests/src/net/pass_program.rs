@@ -17,12 +17,13 @@ const NAME: &str = "pass";
 /// A frame that a driver-mode program sends back over a veth pair waits in the other end's queue until that end looks at it;
 /// without a program of its own it only does so when some other packet comes (`veth_xdp_flush`).
 #[derive(Debug)]
-pub(super) struct PassProgram {
+pub struct PassProgram {
     _link: FdLink,
 }
 
 impl PassProgram {
-    pub(super) fn attach(namespace: &Namespace, interface: &str) -> Result<Self> {
+    /// Puts it on an interface of `namespace`, in the driver.
+    pub fn attach(namespace: &Namespace, interface: &str) -> Result<Self> {
         let mut ebpf = Ebpf::load(&object()?).context("loading a program that lets everything pass")?;
         let program: &mut Xdp = ebpf.program_mut(NAME).context("the program")?.try_into()?;
         program.load()?;
