@@ -79,6 +79,16 @@ words! {
     }
 }
 
+words! {
+    /// Whether a private endpoint counts.
+    ConnectionStatus {
+        /// Connections to it are allowed.
+        Approved,
+        /// Connections to it are judged like any other.
+        Rejected,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
