@@ -7,7 +7,7 @@ use registry_guard_common::{Class, NO_COUNTER};
 use super::interfaces::enforced_on;
 use super::report::{CheckReport, CheckVerdict};
 use super::{Agent, AgentError, host, question};
-use crate::policy::Registry;
+use crate::policy::{Registry, private_endpoint_connection_id};
 
 impl Agent {
     /// Asks the loaded program what it does with a connection from `source`. Blocks.
@@ -78,5 +78,8 @@ impl Agent {
 /// The rule of `registry` with this hit counter, as its owner spelled it.
 fn rule_of(registry: &Registry, counter: u32) -> Option<String> {
     let ip = registry.ip_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.value.clone());
-    ip.or_else(|| registry.subnet_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.subnet.to_string()))
+    let subnet = registry.subnet_rules.iter().find(|rule| rule.counter == counter);
+    let endpoint = registry.private_endpoints.iter().find(|endpoint| endpoint.counter == counter);
+    ip.or_else(|| subnet.map(|rule| rule.subnet.to_string()))
+        .or_else(|| endpoint.map(|endpoint| private_endpoint_connection_id(&registry.name, &endpoint.name)))
 }

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::interfaces::{Interfaces, preflight};
 use super::{Agent, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
-use crate::compile::compile;
+use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
 use crate::kernel::{Kernel, Pins, RuleTrie, pinned_links};
 use crate::netlink::Links;
@@ -48,6 +48,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     log_to_standard_error();
     let config = Config::load(&options.config)?;
     let limits = config.policy_limits();
+    let trusted = TrustedPrefixes::new(config.trusted_services.iter().flat_map(|service| &service.prefixes).copied());
     let links = Links::subscribe()?;
     let present = links.lister().list().await?;
     preflight(&config, &present, &pinned_links(&options.pins))?;
@@ -60,11 +61,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Nothing before this line changes anything in the kernel.
     let mut kernel = Kernel::load(pins, limits.rules)?;
-    enforce(&config, &policy, &mut kernel, limits.rules)?;
+    enforce(&config, &policy, &trusted, &mut kernel, trusted.capacity(limits.rules))?;
     let events = kernel.take_events();
     let agent = Agent(Arc::new(Inner {
         config,
         limits,
+        trusted,
         store: Mutex::new(Box::new(store)),
         policy: RwLock::new(policy),
         kernel: Mutex::new(kernel),
@@ -102,9 +104,15 @@ fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
 }
 
 /// Puts the whole policy in force. Tables come before endpoints: an endpoint without a table denies everyone.
-fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, capacity: u32) -> anyhow::Result<()> {
+fn enforce(
+    config: &Config,
+    policy: &Policy,
+    trusted: &TrustedPrefixes,
+    kernel: &mut Kernel,
+    capacity: u32,
+) -> anyhow::Result<()> {
     for registry in policy.registries.values() {
-        let table = compile(registry, policy);
+        let table = compile(registry, policy, trusted);
         kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
     }
     kernel.set_host(&host::host_tables(config, policy))?;

@@ -23,6 +23,7 @@ pub use self::error::AgentError;
 pub use self::report::{CheckReport, CheckVerdict, InterfaceStatus, ProgramStatus, RegistryStatus, State, Status};
 
 use self::interfaces::Interfaces;
+use crate::compile::TrustedPrefixes;
 use crate::config::Config;
 use crate::kernel::{Kernel, KernelError, ReasonCounts, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
@@ -36,6 +37,8 @@ pub struct Agent(Arc<Inner>);
 struct Inner {
     config: Config,
     limits: Limits,
+    /// Where the trusted services of `config` come from.
+    trusted: TrustedPrefixes,
     /// Held while a change is carried out, so there is one at a time.
     store: Mutex<Box<dyn Store>>,
     /// Held for writing for moments only, by whoever holds the store.
