@@ -20,7 +20,7 @@ interfaces = ["eth0"]
 [[registry]]
 name = "Contoso"
 login-server = "contoso.example.com"
-listen = ["203.0.113.10:443"]
+listen = ["203.0.113.10:443", "10.1.0.4:443"]
 data-endpoints = [{ name = "contoso.local.data.example.com", region = "local", listen = ["203.0.113.10:5443"] }]
 [[registry]]
 name = "fabrikam"
