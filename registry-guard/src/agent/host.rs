@@ -18,16 +18,11 @@ pub(super) fn host_tables(config: &Config, policy: &Policy) -> HostTables {
         };
         budgets.insert(u32::from(slot), Budget::new(host.budget.per_source, host.budget.total));
         let endpoint = endpoint(slot, host);
-        for address in addresses(host) {
+        for address in host.addresses() {
             endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, endpoint)));
         }
     }
     HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints, budgets }
-}
-
-/// Every address of a registry: of its login server and of its data endpoints.
-pub(super) fn addresses(host: &RegistryHost) -> impl Iterator<Item = SocketAddr> {
-    host.listen.iter().chain(host.data_endpoints.iter().flat_map(|data| &data.listen)).copied()
 }
 
 fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {

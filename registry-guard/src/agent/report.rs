@@ -1,12 +1,12 @@
 //! What `check` and `status` answer.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
 use crate::netlink::RunningMode;
-use crate::policy::{Action, PublicNetworkAccess};
+use crate::policy::{Action, BypassOptions, PublicNetworkAccess};
 
 /// What the loaded program would do with a connection from one source.
 #[derive(Clone, Debug, Serialize)]
@@ -18,11 +18,13 @@ pub struct CheckReport {
     pub source: IpAddr,
     /// The VXLAN network it would come from; absent for public traffic.
     pub vni: Option<u32>,
+    /// Where the connection would go; absent if the registry has no endpoint in the source's family.
+    pub endpoint: Option<SocketAddr>,
     /// What the program said.
     pub verdict: CheckVerdict,
     /// Why, by the name that counters and events use.
     pub reason: &'static str,
-    /// The rule that decided, if one did.
+    /// The rule, the private endpoint connection or the trusted service that decided, if one did.
     pub rule: Option<String>,
     /// The answer as a sentence.
     pub message: String,
@@ -133,6 +135,10 @@ pub struct RegistryStatus {
     pub default_action: Action,
     /// Whether the rules are asked at all.
     pub public_network_access: PublicNetworkAccess,
+    /// Whether trusted services pass without a rule.
+    pub network_rule_bypass_options: BypassOptions,
+    /// Number of private endpoint connections, whatever their status.
+    pub private_endpoint_connections: usize,
     /// Number of IP rules.
     pub ip_rules: usize,
     /// Number of virtual network rules.

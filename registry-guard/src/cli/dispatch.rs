@@ -25,7 +25,10 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
         Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
-        Command::Check(it) => check::check(session(terminal, socket, it.output), &it.name, it.source, it.vni).await,
+        Command::Check(it) => {
+            let session = session(terminal, socket, it.output);
+            check::check(session, &it.name, it.source, it.vni, it.destination).await
+        }
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
     }

@@ -124,11 +124,13 @@ async fn a_check_is_passed_on_once_it_makes_sense() {
     let served = Served::new();
     let path = format!("{}/check", contoso());
     let answer = served.send("POST", &path, &json!({"source": "2001:db8::9", "vni": 5001})).await;
-    assert_eq!(answer.body, json!({"registry": "contoso", "source": "2001:db8::9", "vni": 5001}));
-    let answer = served.send("POST", &path, &json!({"source": "203.0.113.9", "vni": null})).await;
-    assert_eq!(answer.body["vni"], Value::Null);
+    assert_eq!(answer.body, json!({"registry": "contoso", "source": "2001:db8::9", "vni": 5001, "destination": null}));
+    let question = json!({"source": "203.0.113.9", "vni": null, "destination": "203.0.113.10"});
+    let answer = served.send("POST", &path, &question).await;
+    assert_eq!((&answer.body["vni"], &answer.body["destination"]), (&Value::Null, &json!("203.0.113.10")));
     for (body, words) in [
         (json!({"source": "203.0.113.0/24"}), "source: `203.0.113.0/24` is not an IP address; accepted: one address"),
+        (json!({"source": "203.0.113.9", "destination": "here"}), "destination: `here` is not an IP address"),
         (json!({"source": "203.0.113.9", "vni": 0}), "vni: `0` is not a VXLAN network identifier"),
         (json!({"source": "203.0.113.9", "vni": 16_777_216}), "accepted: 1 to 16777215, or none for public traffic"),
     ] {

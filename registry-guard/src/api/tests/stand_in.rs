@@ -64,8 +64,14 @@ impl Backend for StandIn {
         Ok(Changed { revision: policy.revision, changed: !edits.is_empty() })
     }
 
-    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError> {
-        Ok(json!({"registry": registry, "source": source, "vni": vni}))
+    fn check(
+        &self,
+        registry: &str,
+        source: IpAddr,
+        vni: Option<u32>,
+        destination: Option<IpAddr>,
+    ) -> Result<Value, AgentError> {
+        Ok(json!({"registry": registry, "source": source, "vni": vni, "destination": destination}))
     }
 
     fn status(&self) -> Result<Value, AgentError> {

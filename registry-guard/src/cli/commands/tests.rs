@@ -313,7 +313,7 @@ async fn check_exits_with_zero_whatever_the_verdict() {
     assert_eq!((printed.code, printed.out.as_str()), (0, "Deny\n"));
     let seen = agent.seen();
     assert_eq!(seen[0].method, "POST");
-    assert_eq!(seen[0].body, json!({"source": "198.51.100.1", "vni": null}));
+    assert_eq!(seen[0].body, json!({"source": "198.51.100.1", "vni": null, "destination": null}));
 }
 
 #[tokio::test]
