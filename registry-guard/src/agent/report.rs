@@ -71,6 +71,8 @@ pub struct Status {
     pub version: &'static str,
     /// The program in the kernel.
     pub program: ProgramStatus,
+    /// The names of the services that this host trusts.
+    pub trusted_services: Vec<String>,
     /// The named interfaces.
     pub interfaces: Vec<InterfaceStatus>,
     /// The registries.

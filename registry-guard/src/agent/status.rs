@@ -70,6 +70,7 @@ impl Agent {
                 vxlan_port: config.vxlan.port,
                 trusted_vteps: config.vxlan.trusted_vteps.iter().map(ToString::to_string).collect(),
             },
+            trusted_services: config.trusted_services.iter().map(|service| service.name.clone()).collect(),
             interfaces,
             registries,
             counters: named(reasons.remove(&None)),

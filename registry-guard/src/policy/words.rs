@@ -64,7 +64,7 @@ words! {
     PublicNetworkAccess {
         /// The rules decide.
         Enabled,
-        /// Everyone is refused, whatever the rules say.
+        /// Everyone but a trusted service is refused, whatever the rules say.
         Disabled,
     }
 }
