@@ -1,5 +1,6 @@
 //! The agent: holds the policy, changes it one request at a time, and answers questions about it.
 
+mod asked_endpoint;
 mod change;
 mod check;
 pub mod daemon;

@@ -6,6 +6,7 @@ mod name;
 mod network;
 mod patch;
 mod private_endpoint;
+mod private_endpoint_request;
 mod subnet_rule;
 #[cfg(test)]
 mod tests;

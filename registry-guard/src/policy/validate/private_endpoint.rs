@@ -2,16 +2,10 @@ use std::net::IpAddr;
 
 use super::grants::Grants;
 use super::name::resource_name;
-use super::unknown_word;
+use super::private_endpoint_request::{ADDRESS, NETWORK, address_of, description_of, network_name, status_of};
 use crate::policy::{
-    ConnectionStatus, Edit, Limits, Policy, PolicyError, PrivateEndpoint, PrivateEndpointRequest, Registry,
-    VirtualNetwork, network_id,
+    Edit, Limits, Policy, PolicyError, PrivateEndpoint, PrivateEndpointRequest, Registry, VirtualNetwork,
 };
-
-const NETWORK: &str = "virtualNetwork";
-const ADDRESS: &str = "ipAddress";
-const ACCEPTED_ADDRESS: &str = "one address such as 10.1.0.4 or 2001:db8::4";
-const MOST_CHARACTERS: usize = 140;
 
 impl Policy {
     pub(super) fn put_private_endpoint(
@@ -127,53 +121,6 @@ fn not_found(registry: &Registry, name: &str) -> PolicyError {
         name: name.to_owned(),
         known: registry.private_endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
     }
-}
-
-/// The name in what may be a name or a full id.
-fn network_name(asked: &str) -> Result<&str, PolicyError> {
-    if !asked.starts_with('/') {
-        return Ok(asked);
-    }
-    let start = network_id("");
-    let named = asked.split_at_checked(start.len()).filter(|(fixed, _)| fixed.eq_ignore_ascii_case(&start));
-    named.map(|(_, name)| name).filter(|name| !name.is_empty() && !name.contains('/')).ok_or_else(|| {
-        let accepted = format!("a name, or {}", network_id("{network}"));
-        PolicyError::invalid(NETWORK, asked, "is not the id of a virtual network on this host", accepted)
-    })
-}
-
-fn address_of(request: &PrivateEndpointRequest, before: Option<&PrivateEndpoint>) -> Result<IpAddr, PolicyError> {
-    match (&request.address, before) {
-        (Some(asked), _) => {
-            asked.parse().map_err(|_| PolicyError::invalid(ADDRESS, asked, "is not an IP address", ACCEPTED_ADDRESS))
-        }
-        (None, Some(before)) => Ok(before.address),
-        (None, None) => Err(PolicyError::missing(ADDRESS, ACCEPTED_ADDRESS)),
-    }
-}
-
-/// Whoever creates it through this API may also approve it, so that is what it is unless something else is said.
-fn status_of(
-    request: &PrivateEndpointRequest,
-    before: Option<&PrivateEndpoint>,
-) -> Result<ConnectionStatus, PolicyError> {
-    match &request.status {
-        None => Ok(before.map_or(ConnectionStatus::Approved, |before| before.status)),
-        Some(word) => ConnectionStatus::parse(word)
-            .ok_or_else(|| unknown_word("privateLinkServiceConnectionState.status", word, ConnectionStatus::ACCEPTED)),
-    }
-}
-
-fn description_of(request: &PrivateEndpointRequest, before: Option<&PrivateEndpoint>) -> Result<String, PolicyError> {
-    let Some(text) = &request.description else {
-        return Ok(before.map_or_else(String::new, |before| before.description.clone()));
-    };
-    if text.chars().count() > MOST_CHARACTERS || text.chars().any(char::is_control) {
-        let field = "privateLinkServiceConnectionState.description";
-        let accepted = format!("one line of at most {MOST_CHARACTERS} characters");
-        return Err(PolicyError::invalid(field, text, "is too long or has control characters", accepted));
-    }
-    Ok(text.clone())
 }
 
 fn refuse_outside(address: &IpAddr, network: &VirtualNetwork) -> Result<(), PolicyError> {
