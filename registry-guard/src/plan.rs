@@ -1,8 +1,8 @@
 //! Decides how an accepted change reaches the kernel, without touching it.
 
-use crate::compile::{ip_row, subnet_rows};
-use crate::kernel::Row;
-use crate::policy::{Edit, IpRule, Policy, PublicNetworkAccess, Subject, SubnetRule};
+use crate::compile::{TrustedPrefixes, ip_row, private_endpoint_row, subnet_rows};
+use crate::kernel::{Row, Table};
+use crate::policy::{Edit, IpRule, Policy, PrivateEndpoint, Subject, SubnetRule};
 
 /// How a change reaches the kernel. Either way no packet meets half of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,52 +29,46 @@ pub enum Plan {
     Swap(Vec<String>),
 }
 
-/// The plan for `edits`, which come from validating a change of `before`.
-pub fn plan(before: &Policy, edits: &[Edit]) -> Plan {
+/// The plan for `edits`, which come from validating a change of `before`, on a host that trusts services at `trusted`.
+pub fn plan(before: &Policy, edits: &[Edit], trusted: &TrustedPrefixes) -> Plan {
     match edits {
         [] => Plan::Nothing,
-        [edit] => single(before, edit).unwrap_or_else(|| bulk(before, edits)),
+        [edit] => single(before, edit, trusted).unwrap_or_else(|| bulk(before, edits)),
         _ => bulk(before, edits),
     }
 }
 
 /// `None` if the change takes more than one row.
-fn single(policy: &Policy, edit: &Edit) -> Option<Plan> {
-    let (registry, before, after) = match edit {
-        Edit::InsertIpRule { registry, rule } => {
-            let registry = policy.registries.get(registry)?;
-            (registry, rows(registry.ip_rules.get(&rule.prefix)), vec![ip_row(rule)])
+fn single(policy: &Policy, edit: &Edit, trusted: &TrustedPrefixes) -> Option<Plan> {
+    let Subject::Registry(name) = edit.subject() else { return None };
+    let registry = policy.registries.get(name)?;
+    let ip_rows = |rule: Option<&IpRule>| rule.and_then(|rule| ip_row(registry, rule, trusted)).into_iter().collect();
+    let subnet_rows =
+        |rule: Option<&SubnetRule>| rule.map(|rule| subnet_rows(registry, rule, policy)).unwrap_or_default();
+    let endpoint_rows = |endpoint: Option<&PrivateEndpoint>| {
+        endpoint.and_then(|endpoint| private_endpoint_row(endpoint, policy)).into_iter().collect()
+    };
+    let (before, after): (Table, Table) = match edit {
+        Edit::InsertIpRule { rule, .. } => (ip_rows(registry.ip_rules.get(&rule.prefix)), ip_rows(Some(rule))),
+        Edit::RemoveIpRule { prefix, .. } => (ip_rows(registry.ip_rules.get(prefix)), Table::new()),
+        Edit::InsertSubnetRule { rule, .. } => {
+            (subnet_rows(registry.subnet_rule(&rule.subnet)), subnet_rows(Some(rule)))
         }
-        Edit::RemoveIpRule { registry, prefix } => {
-            let registry = policy.registries.get(registry)?;
-            (registry, rows(registry.ip_rules.get(prefix)), Vec::new())
+        Edit::RemoveSubnetRule { subnet, .. } => (subnet_rows(registry.subnet_rule(subnet)), Table::new()),
+        Edit::PutPrivateEndpoint { endpoint, .. } => {
+            (endpoint_rows(registry.private_endpoint(&endpoint.name)), endpoint_rows(Some(endpoint)))
         }
-        Edit::InsertSubnetRule { registry, rule } => {
-            let registry = policy.registries.get(registry)?;
-            let before = registry.subnet_rule(&rule.subnet).map(|rule| subnet_rows(rule, policy));
-            (registry, before.unwrap_or_default(), subnet_rows(rule, policy))
-        }
-        Edit::RemoveSubnetRule { registry, subnet } => {
-            let registry = policy.registries.get(registry)?;
-            (registry, subnet_rows(registry.subnet_rule(subnet)?, policy), Vec::new())
-        }
+        Edit::RemovePrivateEndpoint { name, .. } => (endpoint_rows(registry.private_endpoint(name)), Table::new()),
         _ => return None,
     };
-    if registry.public_network_access == PublicNetworkAccess::Disabled {
-        return Some(Plan::Nothing);
-    }
     let slot = registry.slot;
     match (before.as_slice(), after.as_slice()) {
-        ([], []) => Some(Plan::Nothing),
+        (before, after) if before == after => Some(Plan::Nothing),
         ([], &[row]) => Some(Plan::Insert { slot, row, before: None }),
         (&[before], &[row]) if before.place() == row.place() => Some(Plan::Insert { slot, row, before: Some(before) }),
         (&[row], []) => Some(Plan::Remove { slot, row }),
         _ => None,
     }
-}
-
-fn rows(rule: Option<&IpRule>) -> Vec<Row> {
-    rule.map(ip_row).into_iter().collect()
 }
 
 fn bulk(before: &Policy, edits: &[Edit]) -> Plan {
@@ -92,17 +86,25 @@ fn touched(before: &Policy, edit: &Edit) -> Vec<String> {
     }
 }
 
-/// The registries with a rule that names a subnet of this network.
+/// The registries with a rule that names a subnet of this network, or with a private endpoint in it that counts.
 fn naming(policy: &Policy, network: &str) -> Vec<String> {
     let names = |rule: &SubnetRule| rule.subnet.network.eq_ignore_ascii_case(network);
-    let naming = policy.registries.iter().filter(|(_, registry)| registry.subnet_rules.iter().any(names));
+    let is_in = |endpoint: &PrivateEndpoint| endpoint.is_approved() && endpoint.is_in(network);
+    let naming = policy.registries.iter().filter(|(_, registry)| {
+        registry.subnet_rules.iter().any(names) || registry.private_endpoints.iter().any(is_in)
+    });
     naming.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use registry_guard_common::Reason;
+
     use super::*;
-    use crate::policy::{Action, REGISTRY_SERVICE, Registry, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork};
+    use crate::policy::{
+        Action, BypassOptions, ConnectionStatus, PublicNetworkAccess, REGISTRY_SERVICE, Registry, Settings, Subnet,
+        SubnetId, VirtualNetwork,
+    };
 
     const SLOT: u32 = 3;
 
@@ -139,6 +141,30 @@ mod tests {
         SubnetRule { subnet: SubnetId::new("office", "CI"), action: Action::Allow, counter: 2 }
     }
 
+    fn plan(before: &Policy, edits: &[Edit]) -> Plan {
+        super::plan(before, edits, &TrustedPrefixes::default())
+    }
+
+    fn row(rule: &IpRule) -> Row {
+        let registry = Registry::new("contoso", SLOT, "2026-01-01T00:00:00Z", Settings::FRESH);
+        ip_row(&registry, rule, &TrustedPrefixes::default()).unwrap()
+    }
+
+    fn endpoint(address: &str, status: ConnectionStatus) -> PrivateEndpoint {
+        PrivateEndpoint {
+            name: "desk".to_owned(),
+            network: "Office".to_owned(),
+            address: address.parse().unwrap(),
+            status,
+            description: String::new(),
+            counter: 5,
+        }
+    }
+
+    fn put(endpoint: &PrivateEndpoint) -> Edit {
+        Edit::PutPrivateEndpoint { registry: contoso(), endpoint: endpoint.clone() }
+    }
+
     fn contoso() -> String {
         "contoso".to_owned()
     }
@@ -147,7 +173,7 @@ mod tests {
     fn one_new_ip_rule_is_one_insert() {
         let new = rule("198.51.100.0/24", Action::Allow);
         let edit = Edit::InsertIpRule { registry: contoso(), rule: new.clone() };
-        let expected = Plan::Insert { slot: SLOT, row: ip_row(&new), before: None };
+        let expected = Plan::Insert { slot: SLOT, row: row(&new), before: None };
         assert_eq!(plan(&policy(&[]), &[edit]), expected);
     }
 
@@ -155,7 +181,7 @@ mod tests {
     fn another_action_for_a_rule_overwrites_its_row() {
         let (old, new) = (rule("203.0.113.0/24", Action::Allow), rule("203.0.113.0/24", Action::Deny));
         let edit = Edit::InsertIpRule { registry: contoso(), rule: new.clone() };
-        let expected = Plan::Insert { slot: SLOT, row: ip_row(&new), before: Some(ip_row(&old)) };
+        let expected = Plan::Insert { slot: SLOT, row: row(&new), before: Some(row(&old)) };
         assert_eq!(plan(&policy(&[]), &[edit]), expected);
     }
 
@@ -163,7 +189,7 @@ mod tests {
     fn one_removed_ip_rule_is_one_delete() {
         let old = rule("203.0.113.0/24", Action::Allow);
         let edit = Edit::RemoveIpRule { registry: contoso(), prefix: old.prefix };
-        assert_eq!(plan(&policy(&[]), &[edit]), Plan::Remove { slot: SLOT, row: ip_row(&old) });
+        assert_eq!(plan(&policy(&[]), &[edit]), Plan::Remove { slot: SLOT, row: row(&old) });
     }
 
     #[test]
@@ -206,5 +232,66 @@ mod tests {
     #[test]
     fn no_edit_is_no_plan() {
         assert_eq!(plan(&policy(&[]), &[]), Plan::Nothing);
+    }
+
+    #[test]
+    fn a_rule_inside_a_trusted_prefix_is_no_row_unless_the_bypass_is_off() {
+        let trusted = TrustedPrefixes::new(["203.0.0.0/16".parse().unwrap()]);
+        let mut policy = policy(&[]);
+        let new = rule("203.0.113.66/32", Action::Deny);
+        let insert = [Edit::InsertIpRule { registry: contoso(), rule: new.clone() }];
+        let remove = [Edit::RemoveIpRule { registry: contoso(), prefix: "203.0.113.0/24".parse().unwrap() }];
+        assert_eq!(super::plan(&policy, &insert, &trusted), Plan::Nothing);
+        assert_eq!(super::plan(&policy, &remove, &trusted), Plan::Nothing);
+        let wider = rule("203.0.0.0/15", Action::Deny);
+        let outside = Edit::InsertIpRule { registry: contoso(), rule: wider.clone() };
+        let expected = Plan::Insert { slot: SLOT, row: row(&wider), before: None };
+        assert_eq!(super::plan(&policy, &[outside], &trusted), expected);
+        policy.registries.get_mut("contoso").unwrap().bypass = BypassOptions::None;
+        let expected = Plan::Insert { slot: SLOT, row: row(&new), before: None };
+        assert_eq!(super::plan(&policy, &insert, &trusted), expected);
+    }
+
+    #[test]
+    fn switching_the_bypass_swaps_the_table() {
+        let settings = Settings { bypass: BypassOptions::None, ..Settings::FRESH };
+        let edit = Edit::SetRegistry { registry: contoso(), settings };
+        assert_eq!(plan(&policy(&[]), &[edit]), Plan::Swap(vec![contoso()]));
+    }
+
+    #[test]
+    fn a_private_endpoint_comes_and_goes_as_one_row_even_without_public_access() {
+        let mut policy = policy(&["10.1.0.0/16"]);
+        policy.registries.get_mut("contoso").unwrap().public_network_access = PublicNetworkAccess::Disabled;
+        let (approved, rejected) =
+            (endpoint("10.1.0.4", ConnectionStatus::Approved), endpoint("10.1.0.4", ConnectionStatus::Rejected));
+        let row = private_endpoint_row(&approved, &policy).unwrap();
+        assert_eq!((row.entry().reason(), row.entry().counter()), (Reason::PrivateEndpoint, 5));
+        let delete = [Edit::RemovePrivateEndpoint { registry: contoso(), name: "desk".to_owned() }];
+        let insert = Plan::Insert { slot: SLOT, row, before: None };
+        let remove = Plan::Remove { slot: SLOT, row };
+
+        assert_eq!(plan(&policy, &[put(&approved)]), insert);
+        assert_eq!(plan(&policy, &[put(&rejected)]), Plan::Nothing);
+        policy.apply(&[put(&approved)]);
+        assert_eq!(plan(&policy, &[put(&rejected)]), remove);
+        assert_eq!(plan(&policy, &delete), remove);
+        let told = PrivateEndpoint { description: "why".to_owned(), ..approved.clone() };
+        assert_eq!(plan(&policy, &[put(&told)]), Plan::Nothing);
+        let moved = put(&endpoint("10.1.0.5", ConnectionStatus::Approved));
+        assert_eq!(plan(&policy, &[moved]), Plan::Swap(vec![contoso()]), "one row goes as another comes");
+        policy.apply(&[put(&rejected)]);
+        assert_eq!(plan(&policy, &[put(&approved)]), insert);
+        assert_eq!(plan(&policy, &delete), Plan::Nothing);
+    }
+
+    #[test]
+    fn a_network_concerns_the_registries_with_an_approved_private_endpoint_in_it() {
+        let mut policy = policy(&["10.1.0.0/16"]);
+        let renumbered = Edit::PutNetwork(VirtualNetwork { vni: 5002, ..network(&["10.1.0.0/16"]) });
+        policy.apply(&[put(&endpoint("10.1.0.4", ConnectionStatus::Rejected))]);
+        assert_eq!(plan(&policy, std::slice::from_ref(&renumbered)), Plan::Nothing);
+        policy.apply(&[put(&endpoint("10.1.0.4", ConnectionStatus::Approved))]);
+        assert_eq!(plan(&policy, &[renumbered]), Plan::Swap(vec![contoso()]));
     }
 }

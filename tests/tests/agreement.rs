@@ -20,6 +20,8 @@ fn same(reason: Reason, naive: Verdict) -> bool {
             reason,
             Reason::NotIp | Reason::OtherProtocol | Reason::LaterFragment | Reason::NotSyn | Reason::NotGuarded
         ),
+        Verdict::Allow(Allowed::AtPrivateEndpoint) => reason == Reason::PrivateEndpoint,
+        Verdict::Allow(Allowed::TrustedService) => reason == Reason::TrustedService,
         Verdict::Allow(Allowed::ByRule) => matches!(reason, Reason::IpRule | Reason::SubnetRule),
         Verdict::Allow(Allowed::ByDefault) => reason == Reason::DefaultAllow,
         Verdict::Deny(denied) => {

@@ -31,7 +31,7 @@ impl Host {
         let mut network = Network::new()?;
         let client = network.client("office", &["198.51.100.7", "203.0.113.66"])?;
         let listener = Listener::start(network.host(), "[::]:443".parse()?)?;
-        let config = GuardConfig::of(&network).reset().trusted_vtep("192.0.2.11").to_string();
+        let config = GuardConfig::of(&network).reset().trusted_vtep("192.0.2.11").listen("10.1.0.200:443").to_string();
         let agent = Agent::start(&network, &config)?;
         for command in [
             "network-rule add -n contoso --ip-address 198.51.100.0/24",
@@ -43,6 +43,7 @@ impl Host {
              --service-endpoints Microsoft.ContainerRegistry",
             "network vnet subnet create --vnet-name office -n desk --address-prefixes 10.1.8.0/24",
             "network-rule add -n contoso --vnet-name office --subnet ci",
+            "private-endpoint-connection create -r contoso -n desk --vnet-name office --ip-address 10.1.0.200",
         ] {
             agent.json(command.split_whitespace())?;
         }
@@ -271,6 +272,56 @@ fn networks_and_subnets_that_cannot_be_are_refused() -> Result<()> {
 }
 
 #[test]
+fn private_endpoints_that_cannot_be_are_refused() -> Result<()> {
+    let host = Host::new()?;
+    let create = |name: &'static str, network: &'static str, ip: &'static str| {
+        let connection = ["private-endpoint-connection", "create", "-r", REGISTRY, "-n", name];
+        [&connection[..], &["--vnet-name", network, "--ip-address", ip]].concat()
+    };
+    let long = "a".repeat(141);
+    expect_refused(
+        &host,
+        &[
+            (&create("new", "office", "10.1.0.201"), 1, &["ipAddress", "10.1.0.201", "`contoso`", "10.1.0.200"]),
+            (&create("new", "office", "203.0.113.10"), 1, &["ipAddress", "outside", "10.1.0.0/16, 2001:db8:a::/48"]),
+            (&create("new", "office", "10.1.0.200"), 1, &["10.1.0.200", "`office`", "`desk`", "`contoso`"]),
+            (&create("new", "lab", "10.1.0.200"), 1, &["ipAddress", "outside", "10.2.0.0/16"]),
+            (&create("_x", "office", "10.1.0.200"), 1, &["connection name", "`_x`", "accepted: "]),
+            (&create("new", "nosuch", "10.1.0.200"), 3, &["`nosuch`", "lab, office"]),
+            (&create("new", "/x/office", "10.1.0.200"), 1, &["virtualNetwork", "`/x/office`", "{network}"]),
+            (&create("new", "office", "10.1.0.0/24"), 2, &["--ip-address", "one IPv4 or IPv6 address"]),
+            (&create("", "office", "10.1.0.200"), 2, &["--name"]),
+            (
+                &["private-endpoint-connection", "reject", "-r", REGISTRY, "-n", "desk", "--description", &long],
+                1,
+                &["description", "140"],
+            ),
+            (&["private-endpoint-connection", "show", "-r", REGISTRY, "-n", "no"], 3, &["`no`", "known are: desk"]),
+            (&["private-endpoint-connection", "reject", "-r", REGISTRY, "-n", "no"], 3, &["`no`", "known are: desk"]),
+            (&["private-endpoint-connection", "delete", "-r", REGISTRY, "-n", "no"], 3, &["`no`", "known are: desk"]),
+            (&["private-endpoint-connection", "list", "-r", "fabrikam"], 3, &["`fabrikam`", "contoso"]),
+        ],
+    )?;
+    let before = host.everything()?;
+    let office = SUBNETS.trim_end_matches("/subnets");
+    let shrunk = json!({"properties": {"addressSpace": {"addressPrefixes": ["10.1.7.0/24", "10.1.8.0/24"]}}});
+    let answer = host.agent.request("PUT", office, &[], shrunk.to_string().as_bytes())?;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    expect_words(&answer.body.to_string(), &["`10.1.0.200`", "`desk`", "`contoso`", "outside"])?;
+    expect_same(&before, &host.everything()?, "a network without its private endpoint")?;
+    host.agent.json(["network-rule", "remove", "-n", REGISTRY, "--vnet-name", "office", "--subnet", "ci"])?;
+    expect_refused(
+        &host,
+        &[(
+            &["network", "vnet", "delete", "-n", "office"],
+            1,
+            &["`office`", "`desk`", "`contoso`", "delete that first"],
+        )],
+    )?;
+    host.expect_guarded("in the end")
+}
+
+#[test]
 fn what_does_not_exist_is_named_with_what_does_and_exits_with_three() -> Result<()> {
     let host = Host::new()?;
     let registry: &[&str] = &["`fabrikam`", "contoso"];
@@ -440,7 +491,7 @@ fn a_configuration_that_cannot_be_used_leaves_the_last_one_in_force() -> Result<
     let mut host = Host::new()?;
     let before = host.everything()?;
     host.agent.stop()?;
-    let good = GuardConfig::of(&host.network).reset().trusted_vtep("192.0.2.11").to_string();
+    let good = GuardConfig::of(&host.network).reset().trusted_vtep("192.0.2.11").listen("10.1.0.200:443").to_string();
     let path = host.agent.config().display().to_string();
     let with = |from: &str, to: &str| {
         assert!(good.contains(from), "`{from}` is not in {good}");

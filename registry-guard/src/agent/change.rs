@@ -28,7 +28,8 @@ impl Agent {
             return Ok(Changed { revision, changed: false });
         }
         let revision = revision + 1;
-        let plan = self.read(|policy| plan(policy, &edits));
+        let plan = self.read(|policy| plan(policy, &edits, &self.0.trusted));
+        let fresh = self.read(|policy| fresh_counters(policy, &edits));
         // A copy of the rules is only made where tables are built from it anyway.
         let after = matches!(plan, Plan::Swap(_)).then(|| {
             let mut after = self.read(Policy::clone);
@@ -36,8 +37,7 @@ impl Agent {
             after.revision = revision;
             after
         });
-        let (mut enforcement, fresh) =
-            self.read(|before| Enforcement::prepare(plan, before, after.as_ref(), self.0.limits.rules))?;
+        let mut enforcement = Enforcement::prepare(plan, after.as_ref(), &self.0.trusted, self.0.limits.rules)?;
         let mut enforced = false;
         let stored = store.commit(revision, &edits, &mut || {
             let mut kernel = self.kernel();
@@ -64,6 +64,11 @@ impl Agent {
         info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
         Ok(Changed { revision, changed: true })
     }
+}
+
+/// The counters that new rules start with at zero, also those that do not decide yet.
+fn fresh_counters(before: &Policy, edits: &[Edit]) -> Vec<u32> {
+    edits.iter().flat_map(Edit::counters).filter(|counter| !before.counters.contains(*counter)).collect()
 }
 
 /// What the edits change, each once.

@@ -2,26 +2,34 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use registry_guard_common::{Class, NO_COUNTER};
+use registry_guard_common::{Class, NO_COUNTER, Reason};
 
 use super::interfaces::enforced_on;
 use super::report::{CheckReport, CheckVerdict};
-use super::{Agent, AgentError, host, question};
-use crate::policy::Registry;
+use super::{Agent, AgentError, question};
+use crate::policy::{Registry, private_endpoint_connection_id};
 
 impl Agent {
-    /// Asks the loaded program what it does with a connection from `source`. Blocks.
+    /// Asks the loaded program what it does with a connection from `source` to `destination`, or else to where such a source
+    /// would go: the registry's private endpoint in its network, or the first endpoint of its family. Blocks.
     ///
     /// # Errors
     ///
-    /// If there is no such registry, or the program does not answer.
-    pub fn check(&self, name: &str, source: IpAddr, vni: Option<u32>) -> Result<CheckReport, AgentError> {
+    /// If there is no such registry, it does not listen at `destination`, or the program does not answer.
+    pub fn check(
+        &self,
+        name: &str,
+        source: IpAddr,
+        vni: Option<u32>,
+        destination: Option<IpAddr>,
+    ) -> Result<CheckReport, AgentError> {
         let (name, revision) =
             self.read(|policy| policy.find_registry(name).map(|registry| (registry.name.clone(), policy.revision)))?;
         let mut report = CheckReport {
             registry: name,
             source,
             vni,
+            endpoint: None,
             verdict: CheckVerdict::NotGuarded,
             reason: "NotGuarded",
             rule: None,
@@ -29,7 +37,8 @@ impl Agent {
             enforced_on: enforced_on(self.kernel().program_id(), &self.links()?),
             revision,
         };
-        let Some(frame) = self.question(&report) else {
+        report.endpoint = self.asked_endpoint(&report, destination)?;
+        let Some(frame) = report.endpoint.and_then(|endpoint| self.question(&report, endpoint)) else {
             report.message = format!(
                 "{} has no endpoint that {source} could reach: none of its addresses is of that family",
                 report.registry
@@ -43,7 +52,9 @@ impl Agent {
             Class::Allow => CheckVerdict::Allow,
             Class::Deny | Class::Undecided | Class::Never => CheckVerdict::Deny,
         };
-        if answer.counter != NO_COUNTER {
+        if answer.reason == Reason::TrustedService {
+            report.rule = self.trusted_service(source);
+        } else if answer.counter != NO_COUNTER {
             report.rule =
                 self.read(|policy| policy.registry(&report.registry).and_then(|r| rule_of(r, answer.counter)));
         }
@@ -54,19 +65,16 @@ impl Agent {
         Ok(report)
     }
 
-    /// The SYN that `report` asks about; `None` if the registry has no endpoint in that family.
-    fn question(&self, report: &CheckReport) -> Option<Vec<u8>> {
-        let host = self.config().registries.iter().find(|host| host.name.eq_ignore_ascii_case(&report.registry))?;
-        let reachable = |address: &SocketAddr| {
-            address.is_ipv4() == report.source.is_ipv4() || (address.is_ipv6() && address.ip().is_unspecified())
-        };
-        let endpoint = host::addresses(host).find(reachable)?;
-        let destination = if endpoint.ip().is_unspecified() {
-            SocketAddr::new(question::unspecified(report.source), endpoint.port())
-        } else {
-            endpoint
-        };
-        let syn = question::syn(report.source, destination)?;
+    /// The first trusted service that `source` belongs to.
+    fn trusted_service(&self, source: IpAddr) -> Option<String> {
+        let mut services = self.config().trusted_services.iter();
+        let service = services.find(|service| service.prefixes.iter().any(|prefix| prefix.contains(&source)));
+        service.map(|service| service.name.clone())
+    }
+
+    /// The SYN that `report` asks about.
+    fn question(&self, report: &CheckReport, endpoint: SocketAddr) -> Option<Vec<u8>> {
+        let syn = question::syn(report.source, endpoint)?;
         let Some(vni) = report.vni else { return Some(syn) };
         let vxlan = &self.config().vxlan;
         // With no trusted VTEP at all, any address shows that none is trusted.
@@ -78,5 +86,8 @@ impl Agent {
 /// The rule of `registry` with this hit counter, as its owner spelled it.
 fn rule_of(registry: &Registry, counter: u32) -> Option<String> {
     let ip = registry.ip_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.value.clone());
-    ip.or_else(|| registry.subnet_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.subnet.to_string()))
+    let subnet = registry.subnet_rules.iter().find(|rule| rule.counter == counter);
+    let endpoint = registry.private_endpoints.iter().find(|endpoint| endpoint.counter == counter);
+    ip.or_else(|| subnet.map(|rule| rule.subnet.to_string()))
+        .or_else(|| endpoint.map(|endpoint| private_endpoint_connection_id(&registry.name, &endpoint.name)))
 }

@@ -17,7 +17,7 @@ use super::interfaces::{Interfaces, preflight};
 use super::second_layer::SecondLayer;
 use super::{Agent, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
-use crate::compile::compile;
+use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
 use crate::kernel::{Kernel, Pins, RuleTrie, pinned_links};
 use crate::netlink::Links;
@@ -49,6 +49,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     log_to_standard_error();
     let config = Config::load(&options.config)?;
     let limits = config.policy_limits();
+    let trusted = TrustedPrefixes::new(config.trusted_services.iter().flat_map(|service| &service.prefixes).copied());
     let links = Links::subscribe()?;
     let present = links.lister().list().await?;
     preflight(&config, &present, &pinned_links(&options.pins))?;
@@ -62,11 +63,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // Nothing before this line changes anything in the kernel.
     let mut kernel = Kernel::load(pins, limits.rules)?;
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
-    enforce(&config, &policy, &mut kernel, &second_layer)?;
+    enforce(&config, &policy, &trusted, &mut kernel, &second_layer)?;
     let events = kernel.take_events();
     let agent = Agent(Arc::new(Inner {
         config,
         limits,
+        trusted,
         store: Mutex::new(Box::new(store)),
         policy: RwLock::new(policy),
         kernel: Mutex::new(kernel),
@@ -108,10 +110,17 @@ fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
 }
 
 /// Puts the whole policy in force. Tables come before endpoints: an endpoint without a table denies everyone.
-fn enforce(config: &Config, policy: &Policy, kernel: &mut Kernel, layer: &SecondLayer) -> anyhow::Result<()> {
+fn enforce(
+    config: &Config,
+    policy: &Policy,
+    trusted: &TrustedPrefixes,
+    kernel: &mut Kernel,
+    layer: &SecondLayer,
+) -> anyhow::Result<()> {
+    let capacity = trusted.capacity(config.limits.rules);
     for registry in policy.registries.values() {
-        let table = compile(registry, policy);
-        kernel.swap(registry.slot, RuleTrie::build(&table, config.limits.rules)?)?;
+        let table = compile(registry, policy, trusted);
+        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
     }
     kernel.set_host(&host::host_tables(config, policy, layer))?;
     Ok(())

@@ -1,8 +1,6 @@
 //! Carries out a plan, and takes it back when the change could not be stored.
 
-use registry_guard_common::NO_COUNTER;
-
-use crate::compile::compile;
+use crate::compile::{TrustedPrefixes, compile};
 use crate::kernel::{Kernel, KernelError, Row, RuleTrie};
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -21,36 +19,28 @@ pub(super) struct Swap {
     trie: Option<RuleTrie>,
 }
 
-/// Counters that new rules start with at zero.
-pub(super) type FreshCounters = Vec<u32>;
-
 impl Enforcement {
-    /// Builds what `plan` puts in force. `after` is the policy as it will be, and is only asked when tables are built.
+    /// Builds what `plan` puts in force. `after` is the policy as it will be, and is only asked when tables are built, which
+    /// hold `rules` prefixes at the most beside those of trusted services.
     pub(super) fn prepare(
         plan: Plan,
-        before: &Policy,
         after: Option<&Policy>,
-        capacity: u32,
-    ) -> Result<(Self, FreshCounters), KernelError> {
-        let is_fresh = |row: &Row| {
-            let counter = row.entry().counter();
-            (counter != NO_COUNTER && !before.counters.contains(counter)).then_some(counter)
-        };
+        trusted: &TrustedPrefixes,
+        rules: u32,
+    ) -> Result<Self, KernelError> {
+        let capacity = trusted.capacity(rules);
         Ok(match (plan, after) {
-            (Plan::Insert { slot, row, before }, _) => {
-                (Self::Insert { slot, row, before }, is_fresh(&row).into_iter().collect())
-            }
-            (Plan::Remove { slot, row }, _) => (Self::Remove { slot, row }, Vec::new()),
+            (Plan::Insert { slot, row, before }, _) => Self::Insert { slot, row, before },
+            (Plan::Remove { slot, row }, _) => Self::Remove { slot, row },
             (Plan::Swap(registries), Some(after)) => {
-                let (mut swaps, mut fresh) = (Vec::new(), Vec::new());
+                let mut swaps = Vec::new();
                 for registry in registries.iter().filter_map(|name| after.registries.get(name)) {
-                    let table = compile(registry, after);
-                    fresh.extend(table.iter().filter_map(is_fresh));
+                    let table = compile(registry, after, trusted);
                     swaps.push(Swap { slot: registry.slot, trie: Some(RuleTrie::build(&table, capacity)?) });
                 }
-                (Self::Swap(swaps), fresh)
+                Self::Swap(swaps)
             }
-            (Plan::Nothing | Plan::Swap(_), _) => (Self::Nothing, Vec::new()),
+            (Plan::Nothing | Plan::Swap(_), _) => Self::Nothing,
         })
     }
 

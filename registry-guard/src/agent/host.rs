@@ -21,7 +21,7 @@ pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer)
         budgets.insert(u32::from(slot), Budget::new(host.budget.per_source, host.budget.total));
         let at_socket = endpoint(slot, host);
         let at_nic = if layer.guards(&host.name) { at_socket } else { at_socket.without_answer() };
-        for address in addresses(host) {
+        for address in host.addresses() {
             endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, at_nic)));
         }
         let number = layer.number_of(&host.name);
@@ -30,11 +30,6 @@ pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer)
         }
     }
     HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints, budgets }
-}
-
-/// Every address of a registry: of its login server and of its data endpoints.
-pub(super) fn addresses(host: &RegistryHost) -> impl Iterator<Item = SocketAddr> {
-    host.listen.iter().chain(host.data_endpoints.iter().flat_map(|data| &data.listen)).copied()
 }
 
 fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {

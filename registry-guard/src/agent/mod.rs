@@ -1,5 +1,6 @@
 //! The agent: holds the policy, changes it one request at a time, and answers questions about it.
 
+mod asked_endpoint;
 mod change;
 mod check;
 pub mod daemon;
@@ -29,6 +30,7 @@ pub use self::report::{
 
 use self::interfaces::Interfaces;
 use self::second_layer::SecondLayer;
+use crate::compile::TrustedPrefixes;
 use crate::config::Config;
 use crate::kernel::{Kernel, KernelError, ReasonCounts, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
@@ -42,6 +44,8 @@ pub struct Agent(Arc<Inner>);
 struct Inner {
     config: Config,
     limits: Limits,
+    /// Where the trusted services of `config` come from.
+    trusted: TrustedPrefixes,
     /// Held while a change is carried out, so there is one at a time.
     store: Mutex<Box<dyn Store>>,
     /// Held for writing for moments only, by whoever holds the store.

@@ -1,13 +1,13 @@
 //! What `check` and `status` answer.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::netlink::RunningMode;
-use crate::policy::{Action, PublicNetworkAccess};
+use crate::policy::{Action, BypassOptions, PublicNetworkAccess};
 
 /// What the loaded program would do with a connection from one source.
 #[derive(Clone, Debug, Serialize)]
@@ -19,11 +19,13 @@ pub struct CheckReport {
     pub source: IpAddr,
     /// The VXLAN network it would come from; absent for public traffic.
     pub vni: Option<u32>,
+    /// Where the connection would go; absent if the registry has no endpoint in the source's family.
+    pub endpoint: Option<SocketAddr>,
     /// What the program said.
     pub verdict: CheckVerdict,
     /// Why, by the name that counters and events use.
     pub reason: &'static str,
-    /// The rule that decided, if one did.
+    /// The rule, the private endpoint connection or the trusted service that decided, if one did.
     pub rule: Option<String>,
     /// The answer as a sentence.
     pub message: String,
@@ -70,6 +72,8 @@ pub struct Status {
     pub version: &'static str,
     /// The program in the kernel.
     pub program: ProgramStatus,
+    /// The names of the services that this host trusts.
+    pub trusted_services: Vec<String>,
     /// What stands behind the interfaces.
     pub second_layer: SecondLayerStatus,
     /// The named interfaces.
@@ -167,6 +171,10 @@ pub struct RegistryStatus {
     pub default_action: Action,
     /// Whether the rules are asked at all.
     pub public_network_access: PublicNetworkAccess,
+    /// Whether trusted services pass without a rule.
+    pub network_rule_bypass_options: BypassOptions,
+    /// Number of private endpoint connections, whatever their status.
+    pub private_endpoint_connections: usize,
     /// Number of IP rules.
     pub ip_rules: usize,
     /// Number of virtual network rules.

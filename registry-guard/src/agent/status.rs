@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use registry_guard_common::{LAYOUT_VERSION, Reason};
 
 use super::report::{InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, State, Status};
-use super::{Agent, AgentError, host};
+use super::{Agent, AgentError};
 use crate::config::DenyResponse;
 use crate::kernel::{GUARD_SK_LOOKUP, GUARD_XDP};
 
@@ -45,7 +45,7 @@ impl Agent {
                 let registry = policy.registry(&host.name)?;
                 Some(RegistryStatus {
                     name: registry.name.clone(),
-                    endpoints: host::addresses(host).map(|address| address.to_string()).collect(),
+                    endpoints: host.addresses().map(|address| address.to_string()).collect(),
                     deny_response: match host.deny_response {
                         DenyResponse::Forbidden => "forbidden",
                         DenyResponse::Drop => "drop",
@@ -53,6 +53,8 @@ impl Agent {
                     },
                     default_action: registry.default_action,
                     public_network_access: registry.public_network_access,
+                    network_rule_bypass_options: registry.bypass,
+                    private_endpoint_connections: registry.private_endpoints.len(),
                     ip_rules: registry.ip_rules.len(),
                     virtual_network_rules: registry.subnet_rules.len(),
                     counters: named(reasons.remove(&Some(registry.slot))),
@@ -82,6 +84,7 @@ impl Agent {
                 vxlan_port: config.vxlan.port,
                 trusted_vteps: config.vxlan.trusted_vteps.iter().map(ToString::to_string).collect(),
             },
+            trusted_services: config.trusted_services.iter().map(|service| service.name.clone()).collect(),
             second_layer,
             interfaces,
             registries,

@@ -17,7 +17,13 @@ pub(super) trait Backend: Send + Sync {
     /// Returns after the kernel enforces the change.
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError>;
 
-    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError>;
+    fn check(
+        &self,
+        registry: &str,
+        source: IpAddr,
+        vni: Option<u32>,
+        destination: Option<IpAddr>,
+    ) -> Result<Value, AgentError>;
 
     fn status(&self) -> Result<Value, AgentError>;
 
@@ -43,8 +49,14 @@ impl Backend for Agent {
         Self::change(self, if_match, change)
     }
 
-    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError> {
-        Self::check(self, registry, source, vni).and_then(|report| to_value(&report))
+    fn check(
+        &self,
+        registry: &str,
+        source: IpAddr,
+        vni: Option<u32>,
+        destination: Option<IpAddr>,
+    ) -> Result<Value, AgentError> {
+        Self::check(self, registry, source, vni, destination).and_then(|report| to_value(&report))
     }
 
     fn status(&self) -> Result<Value, AgentError> {

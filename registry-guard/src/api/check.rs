@@ -16,6 +16,7 @@ use crate::policy::PolicyError;
 struct Question {
     source: String,
     vni: Option<i64>,
+    destination: Option<String>,
 }
 
 /// `POST …/registries/{registry}/check`
@@ -23,14 +24,17 @@ pub(super) async fn check(State(agent): State<Shared>, Segments(registry): Segme
     blocking(move || {
         let question: Question = body.read()?;
         agent.policy().find_registry(&registry)?;
-        let source: IpAddr = question.source.parse().map_err(|_| {
-            let accepted = "one address such as 203.0.113.9 or 2001:db8::9";
-            PolicyError::invalid("source", &question.source, "is not an IP address", accepted)
-        })?;
+        let source = address("source", &question.source)?;
+        let destination = question.destination.map(|text| address("destination", &text)).transpose()?;
         let vni = question.vni.map(vni).transpose()?;
-        ok(&agent.check(&registry, source, vni)?)
+        ok(&agent.check(&registry, source, vni, destination)?)
     })
     .await
+}
+
+fn address(field: &str, text: &str) -> Result<IpAddr, PolicyError> {
+    let accepted = "one address such as 203.0.113.9 or 2001:db8::9";
+    text.parse().map_err(|_| PolicyError::invalid(field, text, "is not an IP address", accepted))
 }
 
 fn vni(number: i64) -> Result<u32, PolicyError> {

@@ -9,6 +9,7 @@ mod condition;
 mod ip_rule;
 mod network;
 mod path;
+mod private_endpoint;
 mod refusal;
 mod registry;
 mod routes;

@@ -10,7 +10,7 @@ use super::backend::Shared;
 use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
 use super::path::normalise;
 use super::refusal::Refusal;
-use super::{check, ip_rule, network, registry, service, subnet, subnet_rule};
+use super::{check, ip_rule, network, private_endpoint, registry, service, subnet, subnet_rule};
 use crate::agent::Agent;
 use crate::policy::{resource_group_id, subscription_id};
 
@@ -45,6 +45,11 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(
             &format!("{each_registry}/virtualnetworkrules/{{id}}"),
             get(subnet_rule::show).put(subnet_rule::put).delete(subnet_rule::delete),
+        )
+        .route(&format!("{each_registry}/privateendpointconnections"), get(private_endpoint::list))
+        .route(
+            &format!("{each_registry}/privateendpointconnections/{{name}}"),
+            get(private_endpoint::show).put(private_endpoint::put).delete(private_endpoint::delete),
         )
         .route(&all_networks, get(network::list))
         .route(&networks, get(network::list))

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::arguments::{
-    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, SubnetCommand, VirtualNetworkCommand,
+    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand, SubnetCommand,
+    VirtualNetworkCommand,
 };
 use super::client::Client;
-use super::commands::{Session, agent, check, network_rule, registry, subnet, virtual_network};
+use super::commands::{Session, agent, check, network_rule, private_endpoint, registry, subnet, virtual_network};
 use super::failure::Failure;
 use super::terminal::Terminal;
 
@@ -22,8 +23,12 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
+        Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
-        Command::Check(it) => check::check(session(terminal, socket, it.output), &it.name, it.source, it.vni).await,
+        Command::Check(it) => {
+            let session = session(terminal, socket, it.output);
+            check::check(session, &it.name, it.source, it.vni, it.destination).await
+        }
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
     }
@@ -46,6 +51,36 @@ async fn dispatch_network_rule(
         NetworkRuleCommand::Remove(it) => {
             let source = it.target.source()?;
             network_rule::remove(session(terminal, socket, it.output), &it.name, &source, it.if_match).await
+        }
+    }
+}
+
+async fn dispatch_private_endpoint(
+    command: PrivateEndpointCommand,
+    socket: PathBuf,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    match command {
+        PrivateEndpointCommand::Create(it) => {
+            let session = session(terminal, socket, it.output);
+            private_endpoint::create(session, &it.endpoint, &it.vnet_name, it.ip_address, it.if_match).await
+        }
+        PrivateEndpointCommand::List(it) => {
+            private_endpoint::list(session(terminal, socket, it.output), &it.registry_name).await
+        }
+        PrivateEndpointCommand::Show(it) => {
+            private_endpoint::show(session(terminal, socket, it.output), &it.endpoint).await
+        }
+        PrivateEndpointCommand::Approve(it) => {
+            let session = session(terminal, socket, it.output);
+            private_endpoint::decide(session, "Approved", &it.decision).await
+        }
+        PrivateEndpointCommand::Reject(it) => {
+            let session = session(terminal, socket, it.output);
+            private_endpoint::decide(session, "Rejected", &it.decision).await
+        }
+        PrivateEndpointCommand::Delete(it) => {
+            private_endpoint::delete(session(terminal, socket, it.output), &it.endpoint, it.if_match).await
         }
     }
 }

@@ -41,6 +41,16 @@ pub(crate) fn subnet_rule(registry_name: &str, subnet_id: &str) -> String {
     format!("{}/{}", subnet_rules(registry_name), encode(subnet_id))
 }
 
+/// The private endpoint connections of a registry.
+pub(crate) fn private_endpoints(registry_name: &str) -> String {
+    format!("{}/privateEndpointConnections", registry(registry_name))
+}
+
+/// One private endpoint connection.
+pub(crate) fn private_endpoint(registry_name: &str, name: &str) -> String {
+    format!("{}/{}", private_endpoints(registry_name), encode(name))
+}
+
 /// The question "what would the kernel do with this source?".
 pub(crate) fn check(registry_name: &str) -> String {
     format!("{}/check", registry(registry_name))

@@ -16,7 +16,8 @@ mod trusted_service;
 mod vxlan;
 mod words;
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -179,6 +180,13 @@ pub struct DataEndpoint {
     pub listen: Vec<SocketAddr>,
 }
 
+impl RegistryHost {
+    /// Every address of the registry: of its login server and of its data endpoints.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listen.iter().chain(self.data_endpoints.iter().flat_map(|data| &data.listen)).copied()
+    }
+}
+
 impl Config {
     /// Reads and checks the file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -235,9 +243,14 @@ impl Config {
     /// What the file allows the policy to hold.
     pub fn policy_limits(&self) -> policy::Limits {
         let private = self.registries.iter().filter(|registry| registry.private_ip_rules);
+        let listening = self.registries.iter().map(|registry| {
+            let addresses: BTreeSet<IpAddr> = registry.addresses().map(|address| address.ip()).collect();
+            (registry.name.to_ascii_lowercase(), addresses.into_iter().collect())
+        });
         policy::Limits {
             rules: self.limits.rules,
             private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
+            listening: listening.collect(),
         }
     }
 }

@@ -393,3 +393,16 @@ fn a_file_that_cannot_be_read_is_named() {
     std::fs::write(&missing, FULL).unwrap();
     assert_eq!(Config::load(&missing).unwrap(), parse(FULL).unwrap());
 }
+
+#[test]
+fn a_private_endpoint_may_be_wherever_the_registry_or_its_data_endpoints_listen() {
+    let limits = parse(FULL).unwrap().policy_limits();
+    let listens = |registry: &str, address: &str| limits.listens(registry, &address.parse().unwrap());
+    for address in ["203.0.113.10", "2001:db8::10"] {
+        assert!(listens("CONTOSO", address), "{address}");
+    }
+    assert!(!listens("contoso", "203.0.113.11"));
+    assert_eq!(limits.listening("contoso").len(), 2, "the data endpoint has an address of the registry");
+    assert!(listens("fabrikam", "10.1.0.4") && !listens("fabrikam", "2001:db8::10"), "a wildcard of one family");
+    assert!(!listens("nobody", "203.0.113.10"));
+}

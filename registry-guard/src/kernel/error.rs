@@ -47,7 +47,9 @@ pub enum KernelError {
     #[error("{}", chain(.0))]
     Pin(#[from] PinError),
     /// A table does not fit.
-    #[error("the rules of one registry compile to {need} prefixes, more than the {limit} that limits.rules allows")]
+    #[error(
+        "a registry's table would have {need} prefixes; accepted: at most {limit} (`limits.rules` in config.toml, and one for each prefix of trusted services)"
+    )]
     TableFull {
         /// Prefixes the table has.
         need: usize,

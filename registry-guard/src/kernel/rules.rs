@@ -46,6 +46,11 @@ impl Row {
         }
     }
 
+    /// What connections from the network `tag` to `destination` get, before their source is looked at.
+    pub fn private_endpoint(tag: Tag, destination: &Address, entry: Entry) -> Self {
+        Self { bits: RuleKey::lookup_bits(destination), key: RuleKey::private_endpoint(tag, destination), entry }
+    }
+
     /// A prefix of trusted VTEPs, which has no verdict of its own.
     pub(super) fn trusted(prefix: IpNet) -> Self {
         Self::prefix(Tag::PUBLIC, prefix, Entry::new(Reason::NoRule, NO_COUNTER))

@@ -25,3 +25,13 @@ pub fn registry_id(name: &str) -> String {
 pub fn network_id(name: &str) -> String {
     format!("{}/providers/Microsoft.Network/virtualNetworks/{name}", resource_group_id())
 }
+
+/// The id of the private endpoint `name`.
+pub fn private_endpoint_id(name: &str) -> String {
+    format!("{}/providers/Microsoft.Network/privateEndpoints/{name}", resource_group_id())
+}
+
+/// The id of the connection of the registry `registry` to the private endpoint `name`.
+pub fn private_endpoint_connection_id(registry: &str, name: &str) -> String {
+    format!("{}/privateEndpointConnections/{name}", registry_id(registry))
+}

@@ -40,6 +40,24 @@ pub enum Change {
         /// The subnet's full id.
         subnet_id: String,
     },
+    /// Creates or changes a private endpoint.
+    PutPrivateEndpoint {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The endpoint's name.
+        name: String,
+        /// Refuse if the endpoint exists.
+        only_if_absent: bool,
+        /// What it shall be.
+        request: PrivateEndpointRequest,
+    },
+    /// Removes a private endpoint.
+    DeletePrivateEndpoint {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The endpoint's name, in any case.
+        name: String,
+    },
     /// Creates or changes a virtual network.
     PutNetwork {
         /// The network's name.
@@ -118,4 +136,17 @@ pub struct SubnetRequest {
     pub prefixes: Option<Vec<String>>,
     /// The names of services; an empty name means nothing.
     pub service_endpoints: Option<Vec<String>>,
+}
+
+/// What a private endpoint shall be. What is absent is kept; a new one needs a network and an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivateEndpointRequest {
+    /// The virtual network, by name or full id.
+    pub network: Option<String>,
+    /// One address.
+    pub address: Option<String>,
+    /// A [`ConnectionStatus`](super::ConnectionStatus); a new one is approved unless this says otherwise.
+    pub status: Option<String>,
+    /// Why it has that status.
+    pub description: Option<String>,
 }

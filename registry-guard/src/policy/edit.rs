@@ -1,6 +1,6 @@
 use ipnet::IpNet;
 
-use super::{Counters, IpRule, IpRules, Policy, Settings, SubnetId, SubnetRule, VirtualNetwork};
+use super::{Counters, IpRule, IpRules, Policy, PrivateEndpoint, Settings, SubnetId, SubnetRule, VirtualNetwork};
 
 /// One checked step: applied to the model, written by the store, enforced by the kernel. `registry` is a lower-case name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,20 @@ pub enum Edit {
         /// The rules, with their counters; one that was there before has the same counter as before.
         rules: Vec<SubnetRule>,
     },
+    /// Adds a private endpoint last, or puts it in place of the one with the same name.
+    PutPrivateEndpoint {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The endpoint, with its counter.
+        endpoint: PrivateEndpoint,
+    },
+    /// Removes a private endpoint that exists.
+    RemovePrivateEndpoint {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The endpoint's lower-case name.
+        name: String,
+    },
     /// Adds a network, or replaces the one of that name with all its subnets.
     PutNetwork(VirtualNetwork),
     /// Removes the network with this lower-case name and its subnets.
@@ -79,9 +93,28 @@ impl Edit {
             | Self::ReplaceIpRules { registry, .. }
             | Self::InsertSubnetRule { registry, .. }
             | Self::RemoveSubnetRule { registry, .. }
-            | Self::ReplaceSubnetRules { registry, .. } => Subject::Registry(registry),
+            | Self::ReplaceSubnetRules { registry, .. }
+            | Self::PutPrivateEndpoint { registry, .. }
+            | Self::RemovePrivateEndpoint { registry, .. } => Subject::Registry(registry),
             Self::PutNetwork(network) => Subject::Network(&network.name),
             Self::RemoveNetwork(name) => Subject::Network(name),
+        }
+    }
+
+    /// The counters of the rules and private endpoints that this edit puts into the policy, whether they are new or not.
+    pub fn counters(&self) -> Vec<u32> {
+        match self {
+            Self::InsertIpRule { rule, .. } => vec![rule.counter],
+            Self::ReplaceIpRules { rules, .. } => rules.iter().map(|rule| rule.counter).collect(),
+            Self::InsertSubnetRule { rule, .. } => vec![rule.counter],
+            Self::ReplaceSubnetRules { rules, .. } => rules.iter().map(|rule| rule.counter).collect(),
+            Self::PutPrivateEndpoint { endpoint, .. } => vec![endpoint.counter],
+            Self::SetRegistry { .. }
+            | Self::RemoveIpRule { .. }
+            | Self::RemoveSubnetRule { .. }
+            | Self::RemovePrivateEndpoint { .. }
+            | Self::PutNetwork(_)
+            | Self::RemoveNetwork(_) => Vec::new(),
         }
     }
 }
@@ -146,6 +179,19 @@ impl super::Registry {
                 let before = self.subnet_rules.iter().map(|rule| rule.counter);
                 exchange(counters, before, rules.iter().map(|rule| rule.counter));
                 self.subnet_rules.clone_from(rules);
+            }
+            Edit::PutPrivateEndpoint { endpoint, .. } => {
+                let same = |before: &&mut PrivateEndpoint| before.name.eq_ignore_ascii_case(&endpoint.name);
+                let place = self.private_endpoints.iter_mut().find(same);
+                exchange(counters, place.as_ref().map(|before| before.counter), [endpoint.counter]);
+                match place {
+                    Some(place) => *place = endpoint.clone(),
+                    None => self.private_endpoints.push(endpoint.clone()),
+                }
+            }
+            Edit::RemovePrivateEndpoint { name, .. } => {
+                exchange(counters, self.private_endpoint(name).map(|endpoint| endpoint.counter), []);
+                self.private_endpoints.retain(|endpoint| !endpoint.name.eq_ignore_ascii_case(name));
             }
             Edit::PutNetwork(_) | Edit::RemoveNetwork(_) => {}
         }

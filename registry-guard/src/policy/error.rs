@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use super::prefix::Quoted;
 
 /// Why a change was refused. Nothing was changed.
@@ -83,6 +85,46 @@ pub enum PolicyError {
         /// The subnet's id.
         subnet: String,
     },
+    /// The registry has no private endpoint of this name.
+    #[error(
+        "registry `{registry}` has no private endpoint connection {}; known are: {}; a new one needs virtualNetwork and ipAddress",
+        Quoted(name),
+        listed(known)
+    )]
+    PrivateEndpointNotFound {
+        /// The registry's name.
+        registry: String,
+        /// The endpoint's name as received.
+        name: String,
+        /// The private endpoints of the registry.
+        known: Vec<String>,
+    },
+    /// A private endpoint is in the virtual network that would go.
+    #[error(
+        "virtual network `{network}` cannot be removed: private endpoint connection `{endpoint}` of registry `{registry}` is in it; delete that first"
+    )]
+    NetworkInUse {
+        /// The network's name.
+        network: String,
+        /// The registry whose endpoint it is.
+        registry: String,
+        /// The endpoint's name.
+        endpoint: String,
+    },
+    /// Another private endpoint has this address.
+    #[error(
+        "ipAddress: {address} in virtual network `{network}` belongs to private endpoint connection `{endpoint}` of registry `{registry}`; accepted: an address that no other has"
+    )]
+    AddressTaken {
+        /// The address asked for.
+        address: IpAddr,
+        /// The network's name.
+        network: String,
+        /// The registry whose endpoint has it.
+        registry: String,
+        /// The endpoint that has it.
+        endpoint: String,
+    },
     /// A registry's rule names the subnet that would go.
     #[error(
         "subnet `{subnet}` of virtual network `{network}` cannot be removed: a rule of registry `{registry}` names it; remove that rule first"
@@ -138,8 +180,12 @@ impl PolicyError {
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }
             | Self::IpRuleNotFound { .. }
-            | Self::SubnetRuleNotFound { .. } => 404,
-            Self::SubnetInUse { .. } | Self::VniTaken { .. } => 409,
+            | Self::SubnetRuleNotFound { .. }
+            | Self::PrivateEndpointNotFound { .. } => 404,
+            Self::SubnetInUse { .. }
+            | Self::NetworkInUse { .. }
+            | Self::VniTaken { .. }
+            | Self::AddressTaken { .. } => 409,
             Self::AlreadyExists { .. } => 412,
         }
     }
@@ -154,9 +200,11 @@ impl PolicyError {
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }
             | Self::IpRuleNotFound { .. }
-            | Self::SubnetRuleNotFound { .. } => "ResourceNotFound",
+            | Self::SubnetRuleNotFound { .. }
+            | Self::PrivateEndpointNotFound { .. } => "ResourceNotFound",
             Self::SubnetInUse { .. } => "InUseSubnetCannotBeDeleted",
-            Self::VniTaken { .. } => "Conflict",
+            Self::NetworkInUse { .. } => "InUseVirtualNetworkCannotBeDeleted",
+            Self::VniTaken { .. } | Self::AddressTaken { .. } => "Conflict",
             Self::AlreadyExists { .. } => "ConditionNotMet",
         }
     }

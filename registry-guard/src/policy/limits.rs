@@ -1,12 +1,16 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// What config.toml allows the policy to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most rules of both kinds, over all registries; every rule's counter is below it.
+    /// The most rules of both kinds and private endpoints, over all registries; the counter of each is below it.
     pub rules: u32,
     /// The registries, lower-case, whose IP rules may name private addresses.
     pub private_ip_rules: BTreeSet<String>,
+    /// Where each registry, lower-case, listens, data endpoints included. `0.0.0.0` stands for every IPv4 address, `::` for
+    /// every address of both families.
+    pub listening: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl Limits {
@@ -17,10 +21,22 @@ impl Limits {
     pub fn allows_private(&self, registry: &str) -> bool {
         self.private_ip_rules.contains(&registry.to_ascii_lowercase())
     }
+
+    /// Where `registry` (in any case) listens.
+    pub fn listening(&self, registry: &str) -> &[IpAddr] {
+        self.listening.get(&registry.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether `registry` (in any case) listens on this address, itself or through a wildcard.
+    pub fn listens(&self, registry: &str, address: &IpAddr) -> bool {
+        self.listening(registry).iter().any(|listening| {
+            listening == address || (listening.is_unspecified() && (listening.is_ipv6() || address.is_ipv4()))
+        })
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rules: Self::DEFAULT_RULES, private_ip_rules: BTreeSet::new() }
+        Self { rules: Self::DEFAULT_RULES, private_ip_rules: BTreeSet::new(), listening: BTreeMap::new() }
     }
 }

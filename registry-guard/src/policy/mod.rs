@@ -11,14 +11,18 @@ mod limits;
 mod model;
 mod network;
 mod prefix;
+mod private_endpoint;
 mod public_space;
 mod registry;
 mod subnet_id;
 mod validate;
 mod words;
 
-pub use arm_id::{RESOURCE_GROUP, SUBSCRIPTION, network_id, registry_id, resource_group_id, subscription_id};
-pub use change::{Change, NetworkRequest, RegistryPatch, RuleRequest, SubnetRequest};
+pub use arm_id::{
+    RESOURCE_GROUP, SUBSCRIPTION, network_id, private_endpoint_connection_id, private_endpoint_id, registry_id,
+    resource_group_id, subscription_id,
+};
+pub use change::{Change, NetworkRequest, PrivateEndpointRequest, RegistryPatch, RuleRequest, SubnetRequest};
 pub use counters::Counters;
 pub use edit::{Edit, Subject};
 pub use error::PolicyError;
@@ -27,8 +31,9 @@ pub use limits::Limits;
 pub use model::Policy;
 pub use network::{REGISTRY_SERVICE, Subnet, VirtualNetwork};
 pub use prefix::{PrefixError, parse_prefix};
+pub use private_endpoint::PrivateEndpoint;
 pub use public_space::{Refused, refused_source};
 pub use registry::{Registry, Settings, SubnetRule};
 pub use subnet_id::SubnetId;
 pub use validate::registry_name_is_valid;
-pub use words::{Action, BypassOptions, PublicNetworkAccess};
+pub use words::{Action, BypassOptions, ConnectionStatus, PublicNetworkAccess};

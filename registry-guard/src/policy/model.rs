@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Counters, Registry, Subnet, SubnetId, VirtualNetwork};
+use super::{Counters, PrivateEndpoint, Registry, Subnet, SubnetId, VirtualNetwork};
 
 /// Everything that was decided through the API, at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub struct Policy {
     pub registries: BTreeMap<String, Registry>,
     /// By lower-case name.
     pub networks: BTreeMap<String, VirtualNetwork>,
-    /// The counters that belong to a rule: of these registries, or of ones that config.toml does not name at present.
+    /// The counters that belong to a rule or a private endpoint: of these registries, or of ones that config.toml does not
+    /// name at present.
     pub counters: Counters,
 }
 
@@ -30,6 +31,9 @@ impl Policy {
             }
             for rule in &registry.subnet_rules {
                 counters.take(rule.counter);
+            }
+            for endpoint in &registry.private_endpoints {
+                counters.take(endpoint.counter);
             }
         }
         for counter in reserved {
@@ -56,5 +60,14 @@ impl Policy {
     /// The first registry with a rule that names `id`.
     pub fn registry_that_names(&self, id: &SubnetId) -> Option<&Registry> {
         self.registries.values().find(|registry| registry.subnet_rule(id).is_some())
+    }
+
+    /// The private endpoints in the virtual network `name`, in any case, each with its registry.
+    pub fn private_endpoints_in<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Registry, &'a PrivateEndpoint)> {
+        let of = |registry: &'a Registry| registry.private_endpoints.iter().map(move |endpoint| (registry, endpoint));
+        self.registries.values().flat_map(of).filter(move |(_, endpoint)| endpoint.is_in(name))
     }
 }

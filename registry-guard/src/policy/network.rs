@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::SubnetId;
@@ -33,6 +35,11 @@ impl VirtualNetwork {
     /// The subnet `name`, in any case.
     pub fn subnet(&self, name: &str) -> Option<&Subnet> {
         self.subnets.iter().find(|subnet| subnet.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the address lies in the address space.
+    pub fn contains(&self, address: &IpAddr) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(address))
     }
 
     /// The id of `subnet` in this network.

@@ -1,4 +1,4 @@
-use super::{Action, BypassOptions, IpRules, PublicNetworkAccess, SubnetId};
+use super::{Action, BypassOptions, IpRules, PrivateEndpoint, PublicNetworkAccess, SubnetId};
 
 /// One registry and who may reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Registry {
     pub ip_rules: IpRules,
     /// The rules for sources inside virtual networks, in the order they were added.
     pub subnet_rules: Vec<SubnetRule>,
+    /// Where it is reached past all rules, in the order they were added.
+    pub private_endpoints: Vec<PrivateEndpoint>,
 }
 
 /// A rule for the sources of one subnet. It counts only while the subnet has the registry's service endpoint.
@@ -70,6 +72,7 @@ impl Registry {
             created: created.into(),
             ip_rules: IpRules::new(),
             subnet_rules: Vec::new(),
+            private_endpoints: Vec::new(),
         }
     }
 

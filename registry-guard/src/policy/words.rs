@@ -64,7 +64,7 @@ words! {
     PublicNetworkAccess {
         /// The rules decide.
         Enabled,
-        /// Everyone is refused, whatever the rules say.
+        /// Everyone but a trusted service is refused, whatever the rules say.
         Disabled,
     }
 }
@@ -76,6 +76,16 @@ words! {
         AzureServices,
         /// Nobody passes without a rule.
         None,
+    }
+}
+
+words! {
+    /// Whether a private endpoint counts.
+    ConnectionStatus {
+        /// Connections to it are allowed.
+        Approved,
+        /// Connections to it are judged like any other.
+        Rejected,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::StoreError;
-use super::schema::{APPLICATION_ID, TABLES, VERSION};
+use super::schema::{APPLICATION_ID, steps_from};
 
 /// Makes an empty store at `path`, which is there whole or not at all. One that another process made meanwhile stays.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
@@ -30,8 +30,6 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 
 fn fill(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(path)?;
-    connection.execute_batch(&format!(
-        "PRAGMA application_id = {APPLICATION_ID}; BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-    ))?;
+    connection.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; {}", steps_from(0)))?;
     connection.close().map_err(|(_, error)| error)
 }

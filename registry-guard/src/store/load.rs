@@ -7,8 +7,8 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use super::{SqliteStore, StoreError, prefix_blob};
 use crate::config::{MOST_REGISTRIES, MOST_RULES};
 use crate::policy::{
-    Action, BypassOptions, Counters, IpRule, IpRules, Policy, PublicNetworkAccess, Registry, Settings, Subnet,
-    SubnetId, SubnetRule, VirtualNetwork,
+    Action, BypassOptions, ConnectionStatus, Counters, IpRule, IpRules, Policy, PrivateEndpoint, PublicNetworkAccess,
+    Registry, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
 
 /// The policy of the named registries, after those that are new got their rows.
@@ -28,7 +28,7 @@ struct Reader<'a> {
     connection: &'a Connection,
 }
 
-/// Gives every stored counter to one rule only.
+/// Gives every stored counter to one rule or private endpoint only.
 struct Tally {
     all: Counters,
     reserved: Vec<u32>,
@@ -105,6 +105,7 @@ impl Reader<'_> {
         let mut tally = Tally { all: Counters::default(), reserved: Vec::new() };
         self.ip_rules(&mut registries, &mut tally)?;
         self.subnet_rules(&mut registries, &mut tally)?;
+        self.private_endpoints(&mut registries, &mut tally)?;
         let registries = registries.into_values().map(|registry| (registry.name.to_ascii_lowercase(), registry));
         Ok(Policy::new(revision, registries.collect(), self.networks()?, tally.reserved))
     }
@@ -178,6 +179,28 @@ impl Reader<'_> {
             }
             if let Some(registry) = registry {
                 registry.subnet_rules.push(SubnetRule { subnet, action, counter });
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    fn private_endpoints(&self, registries: &mut HashMap<i64, Registry>, tally: &mut Tally) -> Result<(), StoreError> {
+        let sql = "SELECT registry, name, network, address, status, description, counter \
+                   FROM private_endpoints ORDER BY id";
+        self.each(sql, |row| {
+            let registry = registries.get_mut(&row.get(0)?);
+            let (name, network): (String, String) = (row.get(1)?, row.get(2)?);
+            let address = row.get_ref(3)?.as_str()?.parse().ok();
+            let (Some(address), Some(status)) = (address, ConnectionStatus::parse(row.get_ref(4)?.as_str()?)) else {
+                return Ok(Err(format!("private endpoint connection `{name}` has an invalid address or status")));
+            };
+            let (description, counter) = (row.get(5)?, row.get(6)?);
+            if !tally.give(counter, registry.is_some()) {
+                return Ok(Err(format!("private endpoint connection `{name}` has no counter of its own")));
+            }
+            if let Some(registry) = registry {
+                let endpoint = PrivateEndpoint { name, network, address, status, description, counter };
+                registry.private_endpoints.push(endpoint);
             }
             Ok(Ok(()))
         })

@@ -3,12 +3,24 @@
 /// Marks the file as a policy store: the letters `RGps`.
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"RGps");
 
-/// Grows with every change of the tables below.
-pub(super) const VERSION: i64 = 1;
+/// What leads from each layout to the next; an empty file has layout 0. What was released is never changed here.
+pub(super) const STEPS: [&str; 2] = [FIRST_TABLES, PRIVATE_ENDPOINTS];
+
+/// The layout of this version.
+#[expect(clippy::cast_possible_wrap, reason = "there are a few steps")]
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// The statements that lead from the layout `found` to [`VERSION`], in one transaction.
+pub(super) fn steps_from(found: usize) -> String {
+    format!(
+        "BEGIN IMMEDIATE; {} PRAGMA user_version = {VERSION}; COMMIT;",
+        STEPS.get(found..).unwrap_or_default().concat()
+    )
+}
 
 /// The order of `ip_rules` and `subnet_rules` is that of their ids. A prefix is stored as `prefix_blob` makes it; lists of
 /// prefixes and of services are texts with a space between. A registry without a slot is one that config.toml does not name.
-pub(super) const TABLES: &str = "
+const FIRST_TABLES: &str = "
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     revision INTEGER NOT NULL
@@ -60,5 +72,20 @@ CREATE TABLE subnets (
     prefixes TEXT NOT NULL,
     service_endpoints TEXT NOT NULL,
     UNIQUE (network, name)
+) STRICT;
+";
+
+/// The order is that of the ids. The network may be gone, while config.toml does not name the registry.
+const PRIVATE_ENDPOINTS: &str = "
+CREATE TABLE private_endpoints (
+    id INTEGER PRIMARY KEY,
+    registry INTEGER NOT NULL REFERENCES registries (id),
+    name TEXT NOT NULL COLLATE NOCASE,
+    network TEXT NOT NULL COLLATE NOCASE,
+    address TEXT NOT NULL,
+    status TEXT NOT NULL,
+    description TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    UNIQUE (registry, name)
 ) STRICT;
 ";

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::create::create;
 use super::header::is_store;
-use super::schema::VERSION;
+use super::schema::{VERSION, steps_from};
 use super::write::{Writer, set_revision};
 use super::{Store, StoreError, load};
 use crate::policy::{Edit, Policy};
@@ -33,29 +33,41 @@ impl SqliteStore {
         }
         let connection = connect(&path).map_err(|error| StoreError::from_sqlite(&path, &error))?;
         let store = Self { path, connection };
-        store.check()?;
+        let found = store.check()?;
+        store.bring_up_to_date(found)?;
         Ok(store)
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    /// The layout of a file that is whole.
+    fn check(&self) -> Result<i64, StoreError> {
         let ask =
             |question: &str| self.connection.query_row(question, [], |row| row.get::<_, rusqlite::types::Value>(0));
         let path = || self.path.clone();
         let version = ask("PRAGMA user_version").map_err(|error| self.fault(&error))?;
-        match version {
+        let found = match version {
             rusqlite::types::Value::Integer(found) if found > VERSION => {
                 return Err(StoreError::Newer { path: path(), found, known: VERSION });
             }
-            rusqlite::types::Value::Integer(VERSION) => {}
+            rusqlite::types::Value::Integer(found) if found > 0 => found,
             _ => return Err(StoreError::Corrupt { path: path(), problem: "it has no layout version".to_owned() }),
-        }
+        };
         match ask("PRAGMA quick_check(1)").map_err(|error| self.fault(&error))? {
-            rusqlite::types::Value::Text(answer) if answer == "ok" => Ok(()),
+            rusqlite::types::Value::Text(answer) if answer == "ok" => Ok(found),
             rusqlite::types::Value::Text(problem) => {
                 Err(StoreError::Corrupt { path: path(), problem: problem.replace('\n', " ") })
             }
             _ => Err(StoreError::Corrupt { path: path(), problem: "it cannot be checked".to_owned() }),
         }
+    }
+
+    /// Leads an older layout to this version's, in one transaction: after a crash it is the old one or the new one.
+    fn bring_up_to_date(&self, found: i64) -> Result<(), StoreError> {
+        if found == VERSION {
+            return Ok(());
+        }
+        tracing::info!(found, known = VERSION, path = %self.path.display(), "policy store brought up to date");
+        let found = usize::try_from(found).unwrap_or(usize::MAX);
+        self.connection.execute_batch(&steps_from(found)).map_err(|error| self.fault(&error))
     }
 
     pub(super) fn fault(&self, error: &rusqlite::Error) -> StoreError {

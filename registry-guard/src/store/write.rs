@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use rusqlite::{Connection, named_params, params};
 
 use super::{StoreError, prefix_blob};
-use crate::policy::{Edit, IpRule, IpRules, Settings, SubnetId, SubnetRule, VirtualNetwork};
+use crate::policy::{Edit, IpRule, IpRules, PrivateEndpoint, Settings, SubnetId, SubnetRule, VirtualNetwork};
 
 /// Writes edits inside a transaction that its owner commits.
 pub(super) struct Writer<'a> {
@@ -22,6 +22,12 @@ impl Writer<'_> {
             Edit::InsertSubnetRule { registry, rule } => self.insert_subnet_rule(self.registry(registry)?, rule),
             Edit::RemoveSubnetRule { registry, subnet } => self.remove_subnet_rule(self.registry(registry)?, subnet),
             Edit::ReplaceSubnetRules { registry, rules } => self.replace_subnet_rules(self.registry(registry)?, rules),
+            Edit::PutPrivateEndpoint { registry, endpoint } => {
+                self.put_private_endpoint(self.registry(registry)?, endpoint)
+            }
+            Edit::RemovePrivateEndpoint { registry, name } => {
+                self.remove_private_endpoint(self.registry(registry)?, name)
+            }
             Edit::PutNetwork(network) => self.put_network(network),
             Edit::RemoveNetwork(key) => self.remove_network(key).and_then(|rows| self.one_row(rows, key)),
         }
@@ -82,6 +88,22 @@ impl Writer<'_> {
     fn replace_subnet_rules(&self, registry: i64, rules: &[SubnetRule]) -> Result<(), StoreError> {
         self.clear("DELETE FROM subnet_rules WHERE registry = ?1", registry)?;
         rules.iter().try_for_each(|rule| self.insert_subnet_rule(registry, rule))
+    }
+
+    fn put_private_endpoint(&self, registry: i64, endpoint: &PrivateEndpoint) -> Result<(), StoreError> {
+        let sql = "INSERT INTO private_endpoints (registry, name, network, address, status, description, counter) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (registry, name) \
+                   DO UPDATE SET network = excluded.network, address = excluded.address, status = excluded.status, \
+                   description = excluded.description, counter = excluded.counter";
+        let PrivateEndpoint { name, network, address, status, description, counter } = endpoint;
+        let row = params![registry, name, network, address.to_string(), status.as_str(), description, counter];
+        self.prepare(sql)?.execute(row).map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn remove_private_endpoint(&self, registry: i64, name: &str) -> Result<(), StoreError> {
+        let mut statement = self.prepare("DELETE FROM private_endpoints WHERE registry = ?1 AND name = ?2")?;
+        let rows = statement.execute(params![registry, name]);
+        self.one_row(rows.map_err(|error| self.fault(&error))?, name)
     }
 
     fn put_network(&self, network: &VirtualNetwork) -> Result<(), StoreError> {

@@ -95,8 +95,14 @@ pub fn all() -> Vec<Attack> {
 pub fn policy() -> Policy {
     let rules = [(0, "198.51.100.0/25"), (0, "2001:db8:1::/48"), (VNI, "198.51.100.0/25"), (VNI, "2001:db8:1::/48")];
     let rules = rules.map(|(tag, prefix)| Rule { tag, prefix: prefix.parse().expect("a prefix"), allow: true });
-    let registry =
-        Registry { default_allow: false, public_network_access: true, udp: UdpAnswer::Deny, rules: rules.to_vec() };
+    let registry = Registry {
+        default_allow: false,
+        public_network_access: true,
+        bypass: false,
+        udp: UdpAnswer::Deny,
+        private_endpoints: Vec::new(),
+        rules: rules.to_vec(),
+    };
     let listening =
         [("203.0.113.10:443", 0), ("[2001:db8::10]:443", 0), ("203.0.113.10:8443", 1), ("[2001:db8::10]:8443", 1)];
     Policy {
@@ -108,6 +114,7 @@ pub fn policy() -> Policy {
         trusted_vteps: [VTEP, VTEP_V6]
             .map(|vtep| vtep.parse::<std::net::IpAddr>().expect("an address").into())
             .to_vec(),
+        trusted_services: Vec::new(),
         registries: vec![registry.clone(), registry],
     }
 }

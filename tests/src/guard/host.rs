@@ -6,7 +6,7 @@ use registry_guard::compile::compile;
 use registry_guard::kernel::Table;
 use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, RuleKey, Tables};
 
-use super::policy::{host_tables, policy};
+use super::policy::{host_tables, policy, trusted};
 use crate::naive;
 
 /// The kernel's tables as plain collections.
@@ -20,7 +20,7 @@ pub struct HostTables {
 impl HostTables {
     pub(super) fn new(naive: &naive::Policy) -> Self {
         let compiled = policy(naive);
-        let host = host_tables(naive);
+        let (host, trusted) = (host_tables(naive), trusted(naive));
         Self {
             vxlan_port: host.vxlan_port,
             vteps: host.trusted_vteps,
@@ -28,7 +28,7 @@ impl HostTables {
             tables: compiled
                 .registries
                 .values()
-                .map(|registry| (registry.slot, compile(registry, &compiled)))
+                .map(|registry| (registry.slot, compile(registry, &compiled, &trusted)))
                 .collect(),
         }
     }

@@ -57,9 +57,9 @@ impl Guard {
 
     /// Puts other rules in force.
     pub fn set(&mut self, policy: &naive::Policy) -> Result<()> {
-        let compiled = policy::policy(policy);
+        let (compiled, trusted) = (policy::policy(policy), policy::trusted(policy));
         for registry in compiled.registries.values() {
-            let table = compile(registry, &compiled);
+            let table = compile(registry, &compiled, &trusted);
             self.kernel.swap(registry.slot, RuleTrie::build(&table, CAPACITY)?)?;
         }
         self.kernel.set_host(&policy::host_tables(policy))?;

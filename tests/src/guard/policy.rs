@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use registry_guard::compile::TrustedPrefixes;
 use registry_guard::kernel;
 use registry_guard::policy::{
-    Action, IpRule, Policy, PublicNetworkAccess, REGISTRY_SERVICE, Registry, Settings, Subnet, SubnetId, SubnetRule,
-    VirtualNetwork,
+    Action, BypassOptions, ConnectionStatus, IpRule, Policy, PrivateEndpoint, PublicNetworkAccess, REGISTRY_SERVICE,
+    Registry, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
 use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
@@ -28,9 +29,24 @@ pub(super) fn policy(naive: &naive::Policy) -> Policy {
                 compiled.subnet_rules.push(SubnetRule { subnet, action, counter });
             }
         }
+        for endpoint in &registry.private_endpoints {
+            compiled.private_endpoints.push(PrivateEndpoint {
+                name: format!("endpoint{}", compiled.private_endpoints.len()),
+                network: network(&mut policy.networks, endpoint.tag).name.clone(),
+                address: endpoint.address,
+                status: ConnectionStatus::Approved,
+                description: String::new(),
+                counter: counter.next().unwrap_or(u32::MAX),
+            });
+        }
         policy.registries.insert(compiled.name.clone(), compiled);
     }
     policy
+}
+
+/// The prefixes of the services that `naive` trusts.
+pub(super) fn trusted(naive: &naive::Policy) -> TrustedPrefixes {
+    TrustedPrefixes::new(naive.trusted_services.iter().copied())
 }
 
 /// What the program knows about the host that `naive` describes. Registries with an odd index reset what they deny.
@@ -68,23 +84,23 @@ fn settings(registry: &naive::Registry) -> Settings {
         } else {
             PublicNetworkAccess::Disabled
         },
+        bypass: if registry.bypass { BypassOptions::AzureServices } else { BypassOptions::None },
         ..Settings::FRESH
     }
 }
 
 fn subnet(networks: &mut BTreeMap<String, VirtualNetwork>, rule: &naive::Rule) -> SubnetId {
-    let name = format!("network{}", rule.tag);
-    let network = networks.entry(name.clone()).or_insert_with(|| VirtualNetwork {
-        name: name.clone(),
-        vni: rule.tag,
-        prefixes: Vec::new(),
-        subnets: Vec::new(),
-    });
+    let network = network(networks, rule.tag);
     let subnet = format!("subnet{}", network.subnets.len());
     network.subnets.push(Subnet {
         name: subnet.clone(),
         prefixes: vec![rule.prefix],
         service_endpoints: vec![REGISTRY_SERVICE.to_owned()],
     });
-    SubnetId::new(name, subnet)
+    SubnetId::new(network.name.clone(), subnet)
+}
+
+fn network(networks: &mut BTreeMap<String, VirtualNetwork>, vni: u32) -> &mut VirtualNetwork {
+    let name = format!("network{vni}");
+    networks.entry(name.clone()).or_insert(VirtualNetwork { name, vni, prefixes: Vec::new(), subnets: Vec::new() })
 }

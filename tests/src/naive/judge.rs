@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::policy::{Place, Policy, Registry, UdpAnswer};
+use super::policy::{Place, Policy, PrivateEndpoint, Registry, UdpAnswer};
 use super::verdict::{Allowed, Denied, Verdict};
 
 /// The VXLAN packet around the frame that is looked at.
@@ -62,6 +62,14 @@ fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_data
     }
     if unanswered_datagram {
         return Verdict::Deny(Denied::UdpToGuardedPort);
+    }
+    let approved = |endpoint: &PrivateEndpoint| endpoint.tag == tag && endpoint.address == opening.destination;
+    if tag != 0 && registry.private_endpoints.iter().any(approved) {
+        return Verdict::Allow(Allowed::AtPrivateEndpoint);
+    }
+    let trusted = || policy.trusted_services.iter().any(|prefix| prefix.contains(&opening.source));
+    if tag == 0 && registry.bypass && trusted() {
+        return Verdict::Allow(Allowed::TrustedService);
     }
     if !registry.public_network_access {
         return Verdict::Deny(Denied::PublicAccessDisabled);

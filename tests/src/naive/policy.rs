@@ -11,6 +11,8 @@ pub struct Policy {
     pub vxlan_port: u16,
     /// The outer sources whose VXLAN packets are believed.
     pub trusted_vteps: Vec<IpNet>,
+    /// Where trusted services come from.
+    pub trusted_services: Vec<IpNet>,
     /// The registries.
     pub registries: Vec<Registry>,
 }
@@ -59,8 +61,12 @@ pub struct Registry {
     pub default_allow: bool,
     /// Whether anyone is allowed at all.
     pub public_network_access: bool,
+    /// Whether trusted services are allowed before anything else is asked.
+    pub bypass: bool,
     /// What datagrams to its ports meet.
     pub udp: UdpAnswer,
+    /// Where it is reached from inside a virtual network, in any order.
+    pub private_endpoints: Vec<PrivateEndpoint>,
     /// The rules, in any order.
     pub rules: Vec<Rule>,
 }
@@ -72,6 +78,15 @@ pub enum UdpAnswer {
     Deny,
     /// The same judgement as the opening of a TCP connection.
     Judge,
+}
+
+/// An address at which everyone on one virtual network is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrivateEndpoint {
+    /// The VNI, never 0.
+    pub tag: u32,
+    /// The destination.
+    pub address: IpAddr,
 }
 
 /// What sources of one prefix and one tag get.

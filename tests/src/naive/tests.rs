@@ -18,10 +18,16 @@ fn policy() -> Policy {
             .collect(),
         vxlan_port: Udp::VXLAN,
         trusted_vteps: vec!["192.0.2.11/32".parse().expect("a prefix")],
+        trusted_services: vec!["198.51.100.0/28".parse().expect("a prefix")],
         registries: vec![Registry {
             default_allow: false,
             public_network_access: true,
+            bypass: false,
             udp: UdpAnswer::Deny,
+            private_endpoints: vec![PrivateEndpoint {
+                tag: 5001,
+                address: "203.0.113.10".parse().expect("an address"),
+            }],
             rules: vec![
                 rule(0, "198.51.100.0/24", true),
                 rule(0, "198.51.100.9/32", false),
@@ -208,12 +214,45 @@ fn datagrams_to_a_guarded_port_are_denied() {
 
 #[test]
 fn a_tag_comes_from_a_trusted_vtep_only() {
+    let mut policy = policy();
+    policy.registries[0].private_endpoints.clear();
+    let verdict = |packet: Packet| policy.verdict(&packet.bytes());
     let inner = || Ethernet::default() / Ipv4::from("10.1.0.4") / Tcp::syn(443);
     assert_eq!(verdict(vxlan("192.0.2.11", 5001, inner())), BY_RULE);
     assert_eq!(verdict(vxlan("192.0.2.11", 5002, inner())), Verdict::Deny(Denied::ByDefault));
     assert_eq!(verdict(vxlan("192.0.2.11", 0, inner())), Verdict::Deny(Denied::VniZero));
     assert_eq!(verdict(vxlan("192.0.2.12", 5001, inner())), Verdict::Deny(Denied::UntrustedVtep));
     assert_eq!(verdict(Ethernet::default() / Ipv4::from("10.1.0.4") / Tcp::syn(443)), Verdict::Deny(Denied::ByDefault));
+}
+
+#[test]
+fn a_trusted_service_comes_before_every_rule_and_only_from_outside() {
+    let mut policy = policy();
+    policy.registries[0].bypass = true;
+    policy.registries[0].public_network_access = false;
+    let from = |source: &str| Ethernet::default() / Ipv4::from(source) / Tcp::syn(443);
+    let trusted = Verdict::Allow(Allowed::TrustedService);
+    assert_eq!(policy.verdict(&from("198.51.100.9").bytes()), trusted, "a rule denies it");
+    assert_eq!(policy.verdict(&from("198.51.100.16").bytes()), Verdict::Deny(Denied::PublicAccessDisabled));
+    let inside = vxlan("192.0.2.11", 5002, from("198.51.100.9"));
+    assert_eq!(policy.verdict(&inside.bytes()), Verdict::Deny(Denied::PublicAccessDisabled));
+}
+
+#[test]
+fn a_private_endpoint_is_an_address_on_one_network() {
+    let mut policy = policy();
+    policy.registries[0].public_network_access = false;
+    let to = |destination: &str, vni| {
+        let inner = Ethernet::default() / Ipv4::from("192.0.2.99").to(destination) / Tcp::syn(443);
+        if vni == 0 { inner } else { vxlan("192.0.2.11", vni, inner) }
+    };
+    let mut everywhere = Endpoint::listening("0.0.0.0:443".parse().expect("an address"), 0);
+    policy.endpoints.append(&mut everywhere);
+    let denied = Verdict::Deny(Denied::PublicAccessDisabled);
+    assert_eq!(policy.verdict(&to("203.0.113.10", 5001).bytes()), Verdict::Allow(Allowed::AtPrivateEndpoint));
+    assert_eq!(policy.verdict(&to("203.0.113.10", 5002).bytes()), denied);
+    assert_eq!(policy.verdict(&to("203.0.113.10", 0).bytes()), denied);
+    assert_eq!(policy.verdict(&to("203.0.113.11", 5001).bytes()), denied);
 }
 
 #[test]

@@ -16,6 +16,10 @@ pub enum Verdict {
 /// Why a connection is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowed {
+    /// The connection came through a virtual network to an address approved for it.
+    AtPrivateEndpoint,
+    /// A trusted service, from outside any virtual network.
+    TrustedService,
     /// The longest rule that covers the source allows.
     ByRule,
     /// No rule covers the source, and the default action allows.

@@ -13,6 +13,8 @@ pub struct GuardConfig {
     trusted_vteps: Vec<String>,
     events_per_second: u32,
     deny_response: &'static str,
+    listen: Vec<String>,
+    trusted_services: Vec<(String, Vec<String>)>,
 }
 
 impl GuardConfig {
@@ -35,6 +37,8 @@ impl GuardConfig {
             trusted_vteps: Vec::new(),
             events_per_second: 100,
             deny_response: "drop",
+            listen: vec![format!("{}:443", Network::REGISTRY_V4), format!("[{}]:443", Network::REGISTRY_V6)],
+            trusted_services: Vec::new(),
         }
     }
 
@@ -60,6 +64,18 @@ impl GuardConfig {
         Self { events_per_second, ..self }
     }
 
+    /// The registry listens here too, an address and a port.
+    pub fn listen(mut self, endpoint: &str) -> Self {
+        self.listen.push(endpoint.to_owned());
+        self
+    }
+
+    /// The service `name` is trusted and comes from these addresses or prefixes.
+    pub fn trusted_service(mut self, name: &str, prefixes: &[&str]) -> Self {
+        self.trusted_services.push((name.to_owned(), prefixes.iter().map(ToString::to_string).collect()));
+        self
+    }
+
     /// A denied connection is answered with a reset.
     pub fn reset(self) -> Self {
         Self { deny_response: "reset", ..self }
@@ -76,7 +92,11 @@ impl fmt::Display for GuardConfig {
         writeln!(f, "[events]\nper-second = {}", self.events_per_second)?;
         writeln!(f, "[limits]\nrules = {}", Self::RULES)?;
         writeln!(f, "[[registry]]\nname = {:?}\nlogin-server = {:?}", Self::REGISTRY, Network::LOGIN_SERVER)?;
-        writeln!(f, "listen = [\"{}:443\", \"[{}]:443\"]", Network::REGISTRY_V4, Network::REGISTRY_V6)?;
-        writeln!(f, "deny-response = {:?}", self.deny_response)
+        writeln!(f, "listen = {:?}", self.listen)?;
+        writeln!(f, "deny-response = {:?}", self.deny_response)?;
+        for (name, prefixes) in &self.trusted_services {
+            writeln!(f, "[[trusted-service]]\nname = {name:?}\nprefixes = {prefixes:?}")?;
+        }
+        Ok(())
     }
 }

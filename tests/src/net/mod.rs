@@ -52,6 +52,7 @@ pub use login::Login;
 pub use namespace::Namespace;
 pub use network::Network;
 pub use overlay::Overlay;
+pub use pass_program::PassProgram;
 pub use podman::Podman;
 pub use skopeo::Skopeo;
 pub use timed::{Ran, run};

@@ -228,6 +228,8 @@ mod tests {
         let wanted = [
             Verdict::Pass,
             Verdict::Undecided,
+            Verdict::Allow(Allowed::AtPrivateEndpoint),
+            Verdict::Allow(Allowed::TrustedService),
             Verdict::Allow(Allowed::ByRule),
             Verdict::Allow(Allowed::ByDefault),
             Verdict::Deny(Denied::PublicAccessDisabled),

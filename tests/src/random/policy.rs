@@ -4,18 +4,20 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 
-use crate::naive::{Endpoint, Place, Policy, Registry, Rule, UdpAnswer};
+use crate::naive::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, UdpAnswer};
 
 /// The tags of all random rules; 0 is public traffic.
 const TAGS: [u32; 4] = [0, 5001, 5002, 0x00ff_ffff];
 /// The ports of all random endpoints.
 const PORTS: [u16; 3] = [443, 5000, 8443];
 
-/// A policy of one to four registries with up to 40 rules each; no prefix stands twice under one tag.
+/// A policy of one to four registries with up to 40 rules and 12 private endpoints each; no prefix stands twice under
+/// one tag.
 pub fn policy(rng: &mut impl Rng) -> Policy {
     let mut policy = Policy {
         vxlan_port: *[4789, 4789, 8472].choose(rng).unwrap_or(&4789),
         trusted_vteps: (0..rng.random_range(0..4)).map(|_| prefix(rng)).collect(),
+        trusted_services: (0..rng.random_range(0..4)).map(|_| prefix(rng)).collect(),
         ..Policy::default()
     };
     for registry in 0..rng.random_range(1..=4) {
@@ -24,8 +26,8 @@ pub fn policy(rng: &mut impl Rng) -> Policy {
             let place = match rng.random_range(0..6) {
                 0 => Place::EveryIpv4,
                 1 => Place::EveryIpv6,
-                2 | 3 => Place::Address(Ipv4Addr::new(203, 0, 113, rng.random_range(10..14)).into()),
-                _ => Place::Address(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, rng.random_range(0x10..0x14)).into()),
+                2 | 3 => Place::Address(local_v4(rng)),
+                _ => Place::Address(local_v6(rng)),
             };
             let port = *PORTS.choose(rng).unwrap_or(&443);
             let taken = policy.endpoints.iter().any(|endpoint| endpoint.place == place && endpoint.port == port);
@@ -46,12 +48,33 @@ fn random_registry(rng: &mut impl Rng) -> Registry {
             rules.push(Rule { tag, prefix, allow: rng.random_bool(0.6) });
         }
     }
+    let mut private_endpoints: Vec<PrivateEndpoint> = Vec::new();
+    for _ in 0..rng.random_range(0..=12) {
+        let tag = *TAGS[1..].choose(rng).unwrap_or(&5001);
+        let address = if rng.random() { local_v4(rng) } else { local_v6(rng) };
+        let endpoint = PrivateEndpoint { tag, address };
+        if !private_endpoints.contains(&endpoint) {
+            private_endpoints.push(endpoint);
+        }
+    }
     Registry {
         default_allow: rng.random_bool(0.3),
         public_network_access: rng.random_bool(0.85),
+        bypass: rng.random_bool(0.3),
         udp: if rng.random() { UdpAnswer::Deny } else { UdpAnswer::Judge },
+        private_endpoints,
         rules,
     }
+}
+
+/// An address that an endpoint may have.
+fn local_v4(rng: &mut impl Rng) -> IpAddr {
+    Ipv4Addr::new(203, 0, 113, rng.random_range(10..14)).into()
+}
+
+/// An address that an endpoint may have.
+fn local_v6(rng: &mut impl Rng) -> IpAddr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, rng.random_range(0x10..0x14)).into()
 }
 
 /// A prefix of any length, from few enough addresses that rules nest and siblings meet.

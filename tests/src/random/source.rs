@@ -6,20 +6,20 @@ use rand::seq::IndexedRandom as _;
 
 use crate::naive::Policy;
 
-/// An IPv4 source: mostly within or beside one of the policy's rules.
+/// An IPv4 source: mostly within or beside one of the policy's rules or trusted services.
 pub(super) fn ipv4(rng: &mut impl Rng, policy: &Policy) -> Ipv4Addr {
-    match near(rng, &rules(policy, true)) {
+    match near(rng, &prefixes(policy, true)) {
         Some(IpAddr::V4(address)) => address,
         _ => rng.random::<u32>().into(),
     }
 }
 
-/// An IPv6 source: mostly within or beside one of the policy's rules, rarely a mapped one.
+/// An IPv6 source: mostly within or beside one of the policy's rules or trusted services, rarely a mapped one.
 pub(super) fn ipv6(rng: &mut impl Rng, policy: &Policy) -> Ipv6Addr {
     if rng.random_bool(0.03) {
         return ipv4(rng, policy).to_ipv6_mapped();
     }
-    match near(rng, &rules(policy, false)) {
+    match near(rng, &prefixes(policy, false)) {
         Some(IpAddr::V6(address)) => address,
         _ => rng.random::<u128>().into(),
     }
@@ -30,9 +30,10 @@ pub(super) fn vtep(rng: &mut impl Rng, policy: &Policy) -> Option<IpAddr> {
     near(rng, &policy.trusted_vteps)
 }
 
-fn rules(policy: &Policy, ipv4: bool) -> Vec<IpNet> {
-    let rules = policy.registries.iter().flat_map(|registry| &registry.rules);
-    rules.map(|rule| rule.prefix).filter(|prefix| prefix.addr().is_ipv4() == ipv4).collect()
+fn prefixes(policy: &Policy, ipv4: bool) -> Vec<IpNet> {
+    let rules = policy.registries.iter().flat_map(|registry| &registry.rules).map(|rule| rule.prefix);
+    let all = rules.chain(policy.trusted_services.iter().copied());
+    all.filter(|prefix| prefix.addr().is_ipv4() == ipv4).collect()
 }
 
 /// An address inside of one of the prefixes, or inside of its sibling, or nothing.

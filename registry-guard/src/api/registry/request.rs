@@ -41,6 +41,7 @@ struct Properties {
     creation_date: Option<IgnoredAny>,
     provisioning_state: Option<IgnoredAny>,
     data_endpoint_host_names: Option<IgnoredAny>,
+    private_endpoint_connections: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]

@@ -2,6 +2,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::api::answer::etag;
+use crate::api::private_endpoint::PrivateEndpointView;
 use crate::config::RegistryHost;
 use crate::policy::{Action, BypassOptions, IpRules, PublicNetworkAccess, Registry, SubnetId, SubnetRule, registry_id};
 
@@ -36,6 +37,7 @@ struct Properties<'a> {
     data_endpoint_enabled: bool,
     data_endpoint_host_names: Vec<&'a str>,
     network_rule_set: NetworkRuleSet<'a>,
+    private_endpoint_connections: Vec<PrivateEndpointView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +92,11 @@ impl<'a> RegistryView<'a> {
                     ip_rules: &registry.ip_rules,
                     virtual_network_rules: &registry.subnet_rules,
                 },
+                private_endpoint_connections: registry
+                    .private_endpoints
+                    .iter()
+                    .map(|endpoint| PrivateEndpointView::new(registry, endpoint))
+                    .collect(),
             },
         }
     }

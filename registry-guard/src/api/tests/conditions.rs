@@ -8,6 +8,8 @@ async fn every_change_obeys_if_match() {
     served.send("PUT", &subnet_rule(&builders()), &json!({})).await;
     let other = format!("{}/subnets/other", network_id("hub"));
     served.send("PUT", &other, &json!({"properties": {"addressPrefix": "10.1.9.0/24"}})).await;
+    served.send("PUT", &desk(), &desk_body()).await;
+    let rejected = json!({"properties": {"privateLinkServiceConnectionState": {"status": "Rejected"}}});
     let patch = patch_of(&json!({"defaultAction": "Allow"}));
     let calls = [
         ("PATCH", contoso(), patch),
@@ -15,12 +17,14 @@ async fn every_change_obeys_if_match() {
         ("DELETE", ip_rule("203.0.113.9"), json!({})),
         ("PUT", subnet_rule(&builders()), json!({"action": "Deny"})),
         ("DELETE", subnet_rule(&builders()), json!({})),
+        ("PUT", desk(), rejected),
+        ("DELETE", desk(), json!({})),
         ("PUT", builders(), json!({"properties": {"addressPrefix": "10.1.4.0/24"}})),
         ("DELETE", other, json!({})),
         ("PUT", network_id("hub"), json!({"properties": {"vni": 77}})),
         ("DELETE", network_id("hub"), json!({})),
     ];
-    let mut revision = 11;
+    let mut revision = 12;
     for (method, path, body) in calls {
         let body = body.to_string().into_bytes();
         for stale in [format!("\"{}\"", revision - 1), "\"0\"".to_owned(), "nonsense".to_owned()] {

@@ -1,5 +1,6 @@
 mod conditions;
 mod networks;
+mod private_endpoints;
 mod refusals;
 mod registries;
 mod rules;
@@ -10,7 +11,9 @@ mod stand_in;
 
 use serde_json::{Value, json};
 
-use crate::policy::{SubnetId, network_id, registry_id, resource_group_id, subscription_id};
+use crate::policy::{
+    SubnetId, network_id, private_endpoint_connection_id, registry_id, resource_group_id, subscription_id,
+};
 use served::{Answered, Served};
 
 fn contoso() -> String {
@@ -23,6 +26,14 @@ fn ip_rule(value: &str) -> String {
 
 fn subnet_rule(id: &str) -> String {
     format!("{}/virtualNetworkRules/{}", contoso(), encoded(id))
+}
+
+fn desk() -> String {
+    private_endpoint_connection_id("contoso", "desk")
+}
+
+fn desk_body() -> Value {
+    json!({"properties": {"virtualNetwork": "hub", "ipAddress": "10.1.0.4"}})
 }
 
 fn encoded(segment: &str) -> String {

@@ -6,17 +6,18 @@ async fn a_registry_has_the_shape_that_arm_clients_read() {
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     served.send("PUT", &ip_rule("203.0.113.0/24"), &json!({"action": "deny"})).await;
     served.send("PUT", &subnet_rule(&builders()), &json!({})).await;
+    served.send("PUT", &desk(), &desk_body()).await;
     let answer = served.get(&contoso()).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers["etag"], "\"10\"");
+    assert_eq!(answer.headers["etag"], "\"11\"");
     let expected = json!({
         "id": registry_id("Contoso"),
         "name": "Contoso",
         "type": "Microsoft.ContainerRegistry/registries",
         "location": "local",
         "sku": {"name": "Premium", "tier": "Premium"},
-        "etag": "\"10\"",
-        "revision": 10,
+        "etag": "\"11\"",
+        "revision": 11,
         "properties": {
             "loginServer": "contoso.example.com",
             "creationDate": "2026-01-02T03:04:05Z",
@@ -31,6 +32,7 @@ async fn a_registry_has_the_shape_that_arm_clients_read() {
                 "virtualNetworkRules": [
                     {"action": "Allow", "id": builders(), "virtualNetworkSubnetResourceId": builders()}],
             },
+            "privateEndpointConnections": [private_endpoints::connection()],
         },
     });
     assert_eq!(answer.body, expected);
@@ -48,6 +50,9 @@ async fn empty_lists_are_lists() {
     assert_eq!(rules, json!({"defaultAction": "Deny", "ipRules": [], "virtualNetworkRules": []}));
     assert_eq!(served.get(&format!("{}/ipRules", contoso())).await.body, json!({"value": []}));
     assert_eq!(served.get(&format!("{}/virtualNetworkRules", contoso())).await.body, json!({"value": []}));
+    let connections = format!("{}/privateEndpointConnections", contoso());
+    assert_eq!(served.get(&connections).await.body, json!({"value": []}));
+    assert_eq!(served.get(&contoso()).await.body["properties"]["privateEndpointConnections"], json!([]));
     assert_eq!(served.get(&network_id("")).await.body, json!({"value": []}));
 }
 
@@ -97,6 +102,7 @@ async fn a_registry_can_be_sent_back_as_it_was_read() {
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     served.send("PUT", &ip_rule("203.0.113.0/24"), &json!({})).await;
     served.send("PUT", &subnet_rule(&builders()), &json!({})).await;
+    served.send("PUT", &desk(), &desk_body()).await;
     let read = served.get(&contoso()).await.body;
     let answer = served.send("PATCH", &contoso(), &read).await;
     assert_eq!((answer.status, answer.body), (200, read));
@@ -118,11 +124,13 @@ async fn a_check_is_passed_on_once_it_makes_sense() {
     let served = Served::new();
     let path = format!("{}/check", contoso());
     let answer = served.send("POST", &path, &json!({"source": "2001:db8::9", "vni": 5001})).await;
-    assert_eq!(answer.body, json!({"registry": "contoso", "source": "2001:db8::9", "vni": 5001}));
-    let answer = served.send("POST", &path, &json!({"source": "203.0.113.9", "vni": null})).await;
-    assert_eq!(answer.body["vni"], Value::Null);
+    assert_eq!(answer.body, json!({"registry": "contoso", "source": "2001:db8::9", "vni": 5001, "destination": null}));
+    let question = json!({"source": "203.0.113.9", "vni": null, "destination": "203.0.113.10"});
+    let answer = served.send("POST", &path, &question).await;
+    assert_eq!((&answer.body["vni"], &answer.body["destination"]), (&Value::Null, &json!("203.0.113.10")));
     for (body, words) in [
         (json!({"source": "203.0.113.0/24"}), "source: `203.0.113.0/24` is not an IP address; accepted: one address"),
+        (json!({"source": "203.0.113.9", "destination": "here"}), "destination: `here` is not an IP address"),
         (json!({"source": "203.0.113.9", "vni": 0}), "vni: `0` is not a VXLAN network identifier"),
         (json!({"source": "203.0.113.9", "vni": 16_777_216}), "accepted: 1 to 16777215, or none for public traffic"),
     ] {

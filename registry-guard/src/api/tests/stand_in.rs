@@ -20,7 +20,7 @@ interfaces = ["eth0"]
 [[registry]]
 name = "Contoso"
 login-server = "contoso.example.com"
-listen = ["203.0.113.10:443"]
+listen = ["203.0.113.10:443", "10.1.0.4:443"]
 data-endpoints = [{ name = "contoso.local.data.example.com", region = "local", listen = ["203.0.113.10:5443"] }]
 [[registry]]
 name = "fabrikam"
@@ -64,8 +64,14 @@ impl Backend for StandIn {
         Ok(Changed { revision: policy.revision, changed: !edits.is_empty() })
     }
 
-    fn check(&self, registry: &str, source: IpAddr, vni: Option<u32>) -> Result<Value, AgentError> {
-        Ok(json!({"registry": registry, "source": source, "vni": vni}))
+    fn check(
+        &self,
+        registry: &str,
+        source: IpAddr,
+        vni: Option<u32>,
+        destination: Option<IpAddr>,
+    ) -> Result<Value, AgentError> {
+        Ok(json!({"registry": registry, "source": source, "vni": vni, "destination": destination}))
     }
 
     fn status(&self) -> Result<Value, AgentError> {

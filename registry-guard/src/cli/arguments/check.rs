@@ -15,7 +15,8 @@ no trace in its counters. Exits with 0 whatever the verdict is.
 
 Examples:
   registry-guard check --name contoso --source 203.0.113.9
-  registry-guard check --name contoso --source 10.1.7.20 --vni 5001 --query verdict --output tsv")]
+  registry-guard check --name contoso --source 10.1.7.20 --vni 5001 --query verdict --output tsv
+  registry-guard check --name contoso --source 10.1.7.20 --vni 5001 --destination 10.1.0.4")]
 pub(crate) struct CheckArguments {
     /// The registry, as config.toml names it (case does not matter)
     #[arg(short, long, value_name = "REGISTRY", value_parser = NonEmptyStringValueParser::new())]
@@ -26,6 +27,9 @@ pub(crate) struct CheckArguments {
     /// The VXLAN network identifier the connection arrives with, 1 to 16777215; without it, it is public traffic
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=0x00ff_ffff))]
     pub(crate) vni: Option<u32>,
+    /// The address it is for; without it, the registry's private endpoint in that network, else its first endpoint
+    #[arg(long, value_name = "IP", value_parser = address)]
+    pub(crate) destination: Option<IpAddr>,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -5,6 +5,7 @@ mod check;
 mod network_rule;
 mod output;
 mod paths;
+mod private_endpoint;
 mod registry;
 mod revision;
 mod subnet;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use agent::RunArguments;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
+pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
 pub(crate) use registry::Settings;
 pub(crate) use revision::Revision;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     /// Add, list and remove the networks that may reach a registry
     #[command(subcommand)]
     NetworkRule(NetworkRuleCommand),
+    /// Let virtual networks reach a registry at private addresses, past all rules
+    #[command(subcommand)]
+    PrivateEndpointConnection(PrivateEndpointCommand),
     /// Describe virtual networks (VXLAN) and their subnets
     #[command(subcommand)]
     Network(NetworkCommand),

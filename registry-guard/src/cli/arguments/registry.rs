@@ -36,7 +36,8 @@ pub(crate) struct ListArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 At least one setting must be named. `--public-network-enabled false` also sets the default action to Deny, as \
-az does; `true` leaves the default action as it is.
+az does; `true` leaves the default action as it is. Which services are trusted, and where they come from, is in config.toml \
+(`[[trusted-service]]`).
 
 Examples:
   registry-guard update --name contoso --default-action Deny
@@ -61,10 +62,10 @@ pub(crate) struct Settings {
     /// What becomes of a source that no rule names; unchanged unless given
     #[arg(long, value_enum, ignore_case = true, value_name = "ACTION")]
     pub(crate) default_action: Option<Action>,
-    /// Whether anything but a private endpoint may reach the registry; false overrides every rule; unchanged unless given
+    /// Whether rules may let anyone in; false leaves private endpoints and trusted services; unchanged unless given
     #[arg(long, value_name = "BOOL", value_parser = Switch, ignore_case = true, num_args = 0..=1, default_missing_value = "true")]
     pub(crate) public_network_enabled: Option<bool>,
-    /// Whether trusted services may bypass the rules; unchanged unless given
+    /// Whether trusted services may bypass the rules, and disabled public access; unchanged unless given
     #[arg(long, value_name = "BOOL", value_parser = Switch, ignore_case = true, num_args = 0..=1, default_missing_value = "true")]
     pub(crate) allow_trusted_services: Option<bool>,
     /// Whether layers are served from the registry's data endpoints; unchanged unless given

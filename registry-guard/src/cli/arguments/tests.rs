@@ -44,6 +44,13 @@ fn every_verb_of_the_design_parses() {
         "network-rule add --name contoso --subnet /subscriptions/0/x",
         "network-rule list --name contoso",
         "network-rule remove --name contoso --ip-address 203.0.113.0/24 --if-match 7",
+        "private-endpoint-connection create --registry-name contoso --name desk --vnet-name hub --ip-address 10.1.0.4",
+        "private-endpoint-connection create -r contoso -n desk --vnet-name hub --ip-address 2001:db8::4 --if-match 7",
+        "private-endpoint-connection list -r contoso",
+        "private-endpoint-connection show -r contoso -n desk",
+        "private-endpoint-connection approve -r contoso -n desk --description why",
+        "private-endpoint-connection reject -r contoso -n desk",
+        "private-endpoint-connection delete -r contoso -n desk --if-match *",
         "network vnet create --name office --vni 5001 --address-prefixes 10.1.0.0/16",
         "network vnet list",
         "network vnet show --name office",
@@ -141,6 +148,8 @@ fn an_empty_name_is_refused_and_does_not_become_the_list() {
         "network-rule add --name '' --ip-address 203.0.113.9",
         "network-rule remove --name contoso --ip-address ''",
         "network vnet delete --name ''",
+        "private-endpoint-connection delete -r contoso -n ''",
+        "private-endpoint-connection delete -r '' -n desk",
         "network vnet subnet delete --vnet-name office --name ''",
         "network vnet subnet delete --vnet-name '' --name ci",
     ] {
@@ -231,6 +240,17 @@ fn a_source_is_one_address() {
     for source in ["10.0.0.0/8", "10.0.0.256", "010.0.0.1", "host", "''"] {
         assert!(usage_error(&format!("check -n contoso --source {source}")).contains("--source"));
     }
+}
+
+#[test]
+fn a_private_endpoint_has_one_address() {
+    for address in ["10.1.0.0/24", "host", "''"] {
+        let line =
+            format!("private-endpoint-connection create -r contoso -n desk --vnet-name hub --ip-address {address}");
+        assert!(usage_error(&line).contains("--ip-address"));
+    }
+    usage_error("private-endpoint-connection create -r contoso -n desk --vnet-name hub");
+    usage_error("private-endpoint-connection approve -r contoso");
 }
 
 #[test]

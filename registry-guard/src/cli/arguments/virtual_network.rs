@@ -24,7 +24,7 @@ pub(crate) enum VirtualNetworkCommand {
     List(ListNetworksArguments),
     /// Show one virtual network and its subnets
     Show(ShowNetworkArguments),
-    /// Forget a virtual network that no rule names
+    /// Forget a virtual network that no rule and no private endpoint names
     Delete(DeleteNetworkArguments),
     /// Subnets of a virtual network
     #[command(subcommand)]
@@ -78,7 +78,7 @@ pub(crate) struct ShowNetworkArguments {
 /// `network vnet delete`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Refused while a registry's rule names one of its subnets.
+Refused while a registry's rule names one of its subnets, or a registry has a private endpoint in it.
 
 Example:
   registry-guard network vnet delete --name office")]

@@ -14,6 +14,7 @@ const COLUMNS: &[Column] = &[
     ("VERDICT", "/verdict"),
     ("REASON", "/reason"),
     ("RULE", "/rule"),
+    ("ENDPOINT", "/endpoint"),
     ("REVISION", "/revision"),
     ("MESSAGE", "/message"),
 ];
@@ -24,8 +25,9 @@ pub(crate) async fn check(
     registry: &str,
     source: IpAddr,
     vni: Option<u32>,
+    destination: Option<IpAddr>,
 ) -> Result<(), Failure> {
-    let question = json!({"source": source, "vni": vni});
+    let question = json!({"source": source, "vni": vni, "destination": destination});
     let report = session.ask(Call::post(resource_path::check(registry), question)).await?;
     session.print(&ResourceView::new(report, COLUMNS))
 }

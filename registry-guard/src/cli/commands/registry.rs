@@ -35,7 +35,7 @@ pub(crate) async fn update(
     }
     let body = session.client.send(Call::patch(path, patch(settings)).if_match(if_match)).await?;
     if settings.public_network_enabled == Some(false) {
-        session.terminal.warn("public network access is off, which overrides every rule of the registry.");
+        session.terminal.warn("public network access is off, which overrides every rule of the registry; private endpoints and trusted services still pass.");
     }
     if settings.data_endpoint_enabled == Some(true) {
         session.terminal.warn(&format!(

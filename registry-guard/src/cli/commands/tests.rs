@@ -10,7 +10,8 @@ const REGISTRY: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/
   "provisioningState":"Succeeded","publicNetworkAccess":"Enabled","networkRuleBypassOptions":"AzureServices",
   "dataEndpointEnabled":true,"dataEndpointHostNames":["contoso.local.data.example.com"],
   "networkRuleSet":{"defaultAction":"Deny","ipRules":[{"action":"Allow","value":"203.0.113.0/24"}],
-  "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]}}}"#;
+  "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]},
+  "privateEndpointConnections":[{"id":"/c","name":"desk","properties":{"privateEndpoint":{"id":"/p"}}}]}}"#;
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -30,6 +31,7 @@ async fn show_flattens_and_renames_as_az_does() {
             "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
             "networkRuleBypassOptions": "AzureServices", "dataEndpointEnabled": true,
             "dataEndpointHostNames": ["contoso.local.data.example.com"],
+            "privateEndpointConnections": [{"id": "/c", "name": "desk", "privateEndpoint": {"id": "/p"}}],
             "networkRuleSet": {"defaultAction": "Deny",
                 "ipRules": [{"action": "Allow", "ipAddressOrRange": "203.0.113.0/24"}],
                 "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}]}})
@@ -234,6 +236,68 @@ async fn networks_and_subnets_are_flattened() {
     assert_eq!(id.out, "/s/ci\n");
 }
 
+const CONNECTION: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/x/desk","name":"desk","type":"t",
+  "properties":{"privateEndpoint":{"id":"/subscriptions/0/resourceGroups/registry-guard/y/desk"},
+  "privateLinkServiceConnectionState":{"status":"Approved","description":"","actionsRequired":"None"},
+  "provisioningState":"Succeeded","virtualNetwork":"/n/hub","ipAddress":"10.1.0.4"},
+  "hits":3,"etag":"\"7\"","revision":7,"changed":false}"#;
+
+#[tokio::test]
+async fn a_private_endpoint_is_created_as_one_resource_and_twice_is_once() {
+    let agent = StandInAgent::answering(200, CONNECTION);
+    let command = "private-endpoint-connection create -r contoso -n desk --vnet-name hub --ip-address 10.1.0.4";
+    let printed = agent.run(command).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "already so: desk, Approved (revision 7)\n"));
+    let group = "registry-guard";
+    assert_eq!(
+        parsed(&printed.out),
+        json!({"id": "/subscriptions/0/resourceGroups/registry-guard/x/desk", "name": "desk", "type": "t",
+            "resourceGroup": group, "hits": 3, "etag": "\"7\"", "revision": 7, "changed": false,
+            "privateEndpoint": {"id": "/subscriptions/0/resourceGroups/registry-guard/y/desk", "resourceGroup": group},
+            "privateLinkServiceConnectionState": {"status": "Approved", "description": "", "actionsRequired": "None"},
+            "provisioningState": "Succeeded", "virtualNetwork": "/n/hub", "ipAddress": "10.1.0.4"})
+    );
+    let seen = agent.seen();
+    assert_eq!((seen[0].method.as_str(), seen.len()), ("PUT", 1));
+    assert!(seen[0].path.ends_with("/registries/contoso/privateEndpointConnections/desk"), "{}", seen[0].path);
+    assert_eq!(seen[0].body, json!({"properties": {"virtualNetwork": "hub", "ipAddress": "10.1.0.4"}}));
+}
+
+#[tokio::test]
+async fn a_private_endpoint_is_approved_and_rejected_by_its_state_alone() {
+    let agent = StandInAgent::answering(200, &CONNECTION.replace("\"changed\":false", "\"changed\":true"));
+    let printed = agent.run("private-endpoint-connection reject -r contoso -n desk --description moved").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    agent.run("private-endpoint-connection approve -r contoso -n desk --if-match 7").await;
+    let seen = agent.seen();
+    let state = |state: Value| json!({"properties": {"privateLinkServiceConnectionState": state}});
+    assert_eq!(seen[0].body, state(json!({"status": "Rejected", "description": "moved"})));
+    assert_eq!(seen[1].body, state(json!({"status": "Approved"})));
+    assert_eq!((seen[1].method.as_str(), seen[1].if_match.as_deref()), ("PUT", Some("\"7\"")));
+}
+
+#[tokio::test]
+async fn private_endpoints_are_listed_and_shown_in_every_format() {
+    let agent = StandInAgent::answering(200, &format!(r#"{{"value":[{CONNECTION}]}}"#));
+    let table = agent.run("private-endpoint-connection list -r contoso -o table").await.out;
+    assert_eq!(
+        table,
+        "NAME  STATUS    IP ADDRESS  VIRTUAL NETWORK  HITS  REVISION\n\
+         ----- --------- ----------- ---------------- ----- --------\n\
+         desk  Approved  10.1.0.4    /n/hub           3     7\n"
+    );
+    let names = agent.run("private-endpoint-connection list -r contoso --query [].name -o tsv").await;
+    assert_eq!(names.out, "desk\n");
+    let agent = StandInAgent::answering(200, CONNECTION);
+    let shown = agent.run("private-endpoint-connection show -r contoso -n desk --query ipAddress -o yaml").await;
+    assert!(shown.out.contains("10.1.0.4"), "{}", shown.out);
+    let agent = StandInAgent::answering(404, r#"{"error":{"code":"ResourceNotFound","message":"None."}}"#);
+    for verb in ["show", "approve", "reject", "delete"] {
+        let printed = agent.run(&format!("private-endpoint-connection {verb} -r contoso -n desk")).await;
+        assert_eq!((printed.code, printed.err.as_str()), (3, "ERROR: (ResourceNotFound) None.\n"), "{verb}");
+    }
+}
+
 #[tokio::test]
 async fn a_removal_may_have_nothing_to_say() {
     let agent = StandInAgent::answering(204, "");
@@ -249,7 +313,7 @@ async fn check_exits_with_zero_whatever_the_verdict() {
     assert_eq!((printed.code, printed.out.as_str()), (0, "Deny\n"));
     let seen = agent.seen();
     assert_eq!(seen[0].method, "POST");
-    assert_eq!(seen[0].body, json!({"source": "198.51.100.1", "vni": null}));
+    assert_eq!(seen[0].body, json!({"source": "198.51.100.1", "vni": null, "destination": null}));
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Lifts `properties` of a resource, of every resource in a list, and of a virtual network's subnets, and adds
-/// `resourceGroup` beside each `id`.
+/// Lifts `properties` of a resource, of every resource in a list, and of a virtual network's subnets or a registry's private
+/// endpoint connections, and adds `resourceGroup` beside each `id`.
 pub(crate) fn flatten(value: Value) -> Value {
     match value {
         Value::Array(resources) => resources.into_iter().map(flatten).collect(),
@@ -19,8 +19,10 @@ pub(super) fn flatten_resource(mut resource: Map<String, Value>) -> Map<String, 
             resource.entry(key).or_insert(value);
         }
     }
-    if let Some(subnets) = resource.get_mut("subnets") {
-        *subnets = flatten(subnets.take());
+    for inner in ["subnets", "privateEndpointConnections", "privateEndpoint"] {
+        if let Some(resources) = resource.get_mut(inner) {
+            *resources = flatten(resources.take());
+        }
     }
     if let Some(group) = resource.get("id").and_then(Value::as_str).and_then(resource_group) {
         resource.insert("resourceGroup".to_owned(), Value::String(group));

@@ -59,13 +59,24 @@ impl<'a> RegistryView<'a> {
             self.properties.rules.default_action.clone().into_owned(),
             self.properties.rules.ip_rules.len().to_string(),
             self.properties.rules.virtual_network_rules.len().to_string(),
+            text(Some(self.property("networkRuleBypassOptions"))),
+            self.property("privateEndpointConnections").as_array().map_or(0, Vec::len).to_string(),
             text(Some(self.property("creationDate"))),
         ]
     }
 }
 
-const HEADER: [&str; 7] =
-    ["NAME", "LOGIN SERVER", "PUBLIC ACCESS", "DEFAULT ACTION", "IP RULES", "SUBNET RULES", "CREATION DATE"];
+const HEADER: [&str; 9] = [
+    "NAME",
+    "LOGIN SERVER",
+    "PUBLIC ACCESS",
+    "DEFAULT ACTION",
+    "IP RULES",
+    "SUBNET RULES",
+    "BYPASS",
+    "PRIVATE ENDPOINTS",
+    "CREATION DATE",
+];
 
 impl Serialize for RegistryView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,8 @@ mod ip_rule;
 mod name;
 mod network;
 mod patch;
+mod private_endpoint;
+mod private_endpoint_request;
 mod subnet_rule;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,10 @@ impl Policy {
                 self.add_subnet_rule(registry, subnet_id, action.as_deref(), limits)
             }
             Change::RemoveSubnetRule { registry, subnet_id } => self.remove_subnet_rule(registry, subnet_id),
+            Change::PutPrivateEndpoint { registry, name, only_if_absent, request } => {
+                self.put_private_endpoint(registry, name, *only_if_absent, request, limits)
+            }
+            Change::DeletePrivateEndpoint { registry, name } => self.delete_private_endpoint(registry, name),
             Change::PutNetwork { name, only_if_absent, request } => self.put_network(name, *only_if_absent, request),
             Change::DeleteNetwork { name } => self.delete_network(name),
             Change::PutSubnet { network, name, only_if_absent, request } => {

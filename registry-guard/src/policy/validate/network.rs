@@ -43,6 +43,7 @@ impl Policy {
         for subnet in &network.subnets {
             self.refuse_if_named(network, subnet)?;
         }
+        self.refuse_if_inhabited(network)?;
         Ok(vec![Edit::RemoveNetwork(name.to_ascii_lowercase())])
     }
 
@@ -82,6 +83,7 @@ impl Policy {
         }
         refuse_stray_subnets(&after)?;
         refuse_overlapping_subnets(&after)?;
+        self.refuse_stray_private_endpoints(&after)?;
         if let Some(before) = before {
             let kept: HashSet<String> = after.subnets.iter().map(|subnet| subnet.name.to_ascii_lowercase()).collect();
             for subnet in before.subnets.iter().filter(|subnet| !kept.contains(&subnet.name.to_ascii_lowercase())) {

@@ -1,11 +1,15 @@
 use super::*;
 use crate::policy::{Action, Settings};
 
+fn delete_endpoint(registry: &str, name: &str) -> Change {
+    Change::DeletePrivateEndpoint { registry: registry.into(), name: name.into() }
+}
+
 #[test]
 fn what_was_committed_is_there_after_a_restart() {
     let kept = Kept::furnished();
     let before = kept.policy.clone();
-    assert_eq!(before.revision, 11);
+    assert_eq!(before.revision, 13);
     let kept = kept.reopened();
     assert_eq!(kept.policy, before);
     let contoso = kept.policy.registry("contoso").unwrap();
@@ -36,11 +40,16 @@ fn every_kind_of_edit_comes_back_as_it_was_applied() {
         Change::AddSubnetRule { registry: "contoso".into(), subnet_id: builders.clone(), action: Some("Deny".into()) },
         subnets(&[&builders]),
         Change::DeleteSubnet { network: "hub".into(), name: "others".into() },
+        put_endpoint("CONTOSO", "DESK", "HUB", "2001:db8:1::4", "Rejected"),
+        put_endpoint("contoso", "second", "spoke", "10.2.0.9", "Approved"),
+        delete_endpoint("contoso", "Second"),
+        delete_endpoint("fabrikam", "DESK"),
         Change::DeleteNetwork { name: "SPOKE".into() },
         put_network("hub", 7, &["10.0.0.0/8", "2001:db8:1::/48"]),
         put_subnet("hub", "builders", &["10.7.0.0/24"], &[""]),
         subnets(&[]),
         patch_ips([]),
+        delete_endpoint("contoso", "desk"),
         Change::DeleteNetwork { name: "hub".into() },
     ] {
         kept.change(&change);
@@ -57,7 +66,8 @@ fn an_enforcement_that_fails_keeps_nothing() {
     for change in [
         add_ip("192.0.2.1"),
         patch_ips(addresses(20_000)),
-        Change::DeleteNetwork { name: "spoke".into() },
+        delete_endpoint("fabrikam", "desk"),
+        put_endpoint("fabrikam", "desk", "spoke", "10.2.0.5", "Approved"),
         put_network("third", 9, &["10.3.0.0/16"]),
     ] {
         let edits = kept.edits(&change);

@@ -82,10 +82,10 @@ fn a_foreign_file_is_left_alone() {
 fn a_newer_layout_is_refused_with_both_versions() {
     let folder = closed();
     let newer = Connection::open(file(&folder)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 2").unwrap();
+    newer.execute_batch("PRAGMA user_version = 3").unwrap();
     drop(newer);
     let error = refused(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error:?}");
     let older = Connection::open(file(&folder)).unwrap();
     older.execute_batch("PRAGMA user_version = 0").unwrap();
     drop(older);
@@ -103,6 +103,10 @@ fn values_that_make_no_sense_are_damage() {
         ("UPDATE ip_rules SET counter = 4294967295 WHERE id = 7", "has no counter of its own"),
         ("UPDATE subnet_rules SET action = ''", "invalid action"),
         ("UPDATE subnet_rules SET counter = 20", "has no counter of its own"),
+        ("UPDATE private_endpoints SET status = 'Pending'", "invalid address or status"),
+        ("UPDATE private_endpoints SET address = '10.1.0.0/24'", "invalid address or status"),
+        ("UPDATE private_endpoints SET counter = 0", "has no counter of its own"),
+        ("DROP TABLE private_endpoints", "no such table: private_endpoints"),
         ("UPDATE registries SET default_action = 'maybe'", "unknown setting"),
         ("UPDATE registries SET slot = 64 WHERE slot = 0", "no valid slot"),
         ("UPDATE networks SET prefixes = '10.1.0.1/16'", "invalid prefix"),

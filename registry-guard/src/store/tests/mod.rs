@@ -1,13 +1,16 @@
 mod commit;
 mod crash;
 mod damage;
+mod migration;
 mod registries;
 mod scale;
 
 use std::path::Path;
 
 use super::*;
-use crate::policy::{Change, Limits, NetworkRequest, RegistryPatch, RuleRequest, SubnetId, SubnetRequest};
+use crate::policy::{
+    Change, Limits, NetworkRequest, PrivateEndpointRequest, RegistryPatch, RuleRequest, SubnetId, SubnetRequest,
+};
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
@@ -28,7 +31,7 @@ impl Kept {
         Self { folder, store, policy }
     }
 
-    /// A little of everything: both kinds of rules in two registries, two networks, settings.
+    /// A little of everything: both kinds of rules in two registries, two networks, private endpoints, settings.
     fn furnished() -> Self {
         let mut kept = Self::new();
         for (registry, value, action) in [
@@ -55,6 +58,8 @@ impl Kept {
                 action: None,
             });
         }
+        kept.change(&put_endpoint("contoso", "Desk", "hub", "10.1.0.4", "Approved"));
+        kept.change(&put_endpoint("fabrikam", "desk", "spoke", "10.2.0.4", "Rejected"));
         kept.change(&Change::PatchRegistry {
             registry: "fabrikam".into(),
             patch: RegistryPatch {
@@ -69,7 +74,7 @@ impl Kept {
     }
 
     fn edits(&self, change: &Change) -> Vec<Edit> {
-        self.policy.validate(change, &Limits::default()).unwrap_or_else(|error| panic!("{change:?}: {error}"))
+        self.policy.validate(change, &limits()).unwrap_or_else(|error| panic!("{change:?}: {error}"))
     }
 
     fn change(&mut self, change: &Change) {
@@ -102,6 +107,22 @@ fn copied(folder: &Path) -> tempfile::TempDir {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     copy
+}
+
+/// Both registries listen everywhere.
+fn limits() -> Limits {
+    let everywhere = ["contoso", "fabrikam"].map(|name| (name.to_owned(), vec!["::".parse().unwrap()]));
+    Limits { listening: everywhere.into(), ..Limits::default() }
+}
+
+fn put_endpoint(registry: &str, name: &str, network: &str, address: &str, status: &str) -> Change {
+    let request = PrivateEndpointRequest {
+        network: Some(network.into()),
+        address: Some(address.into()),
+        status: Some(status.into()),
+        description: Some(format!("{status} by hand")),
+    };
+    Change::PutPrivateEndpoint { registry: registry.into(), name: name.into(), only_if_absent: false, request }
 }
 
 fn add_ip(value: &str) -> Change {

@@ -1,6 +1,7 @@
 mod counters;
 mod ip_rules;
 mod networks;
+mod private_endpoints;
 mod scale;
 mod subnet_rules;
 mod whole_lists;
@@ -24,7 +25,17 @@ fn policy() -> Policy {
 }
 
 fn checked(policy: &Policy, change: &Change) -> Result<Vec<Edit>, PolicyError> {
-    policy.validate(change, &Limits::default())
+    policy.validate(change, &limits())
+}
+
+/// `contoso` listens at three addresses, `fabrikam` everywhere.
+fn limits() -> Limits {
+    let addresses = |list: &[&str]| list.iter().map(|address| address.parse().unwrap()).collect();
+    let listening = [
+        ("contoso".to_owned(), addresses(&["203.0.113.10", "10.1.0.4", "2001:db8:1::4"])),
+        ("fabrikam".to_owned(), addresses(&["::"])),
+    ];
+    Limits { listening: listening.into(), ..Limits::default() }
 }
 
 /// Applies what must be accepted; how many edits it was.
