@@ -83,6 +83,7 @@ impl Endpoint {
     }
 
     /// The same endpoint where nobody could answer a denied SYN by an HTTP 403.
+    #[must_use]
     pub const fn without_answer(self) -> Self {
         match self.response() {
             Response::Forbidden => Self { response: Response::Drop as u8, ..self },

@@ -6,26 +6,27 @@ use anyhow::{Context, Result};
 /// `TCP_SYN_RECV`, as `/proc/net/tcp` prints it.
 const SYN_RECEIVED: &str = "03";
 
-/// How many half-open connections from `source` the kernel holds in the calling thread's network namespace.
+/// The source of each half-open connection that the kernel holds in the calling thread's network namespace.
 ///
-/// A SYN that the kernel accepted shows here until the handshake ends, whatever the packet looked like.
-pub fn half_open(source: IpAddr) -> Result<usize> {
-    let mut count = 0;
+/// A SYN that the kernel accepted shows here until the handshake ends, whatever the packet looked like, or until nobody
+/// answers for its source to ARP, which takes three seconds.
+pub fn half_open() -> Result<Vec<IpAddr>> {
+    let mut sources = Vec::new();
     for table in ["tcp", "tcp6"] {
         let path = format!("/proc/thread-self/net/{table}");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        count += count_in(&text, source);
+        sources.extend(sources_in(&text));
     }
-    Ok(count)
+    Ok(sources)
 }
 
-fn count_in(table: &str, source: IpAddr) -> usize {
+fn sources_in(table: &str) -> impl Iterator<Item = IpAddr> {
     let remote = |line: &str| {
         let mut fields = line.split_whitespace();
         let remote = fields.nth(2)?;
         (fields.next()? == SYN_RECEIVED).then(|| address(remote))?
     };
-    table.lines().skip(1).filter_map(remote).filter(|remote| *remote == source).count()
+    table.lines().skip(1).filter_map(remote)
 }
 
 /// The address of an `ADDRESS:PORT` field: 32-bit words in hexadecimal, each in the machine's byte order.
@@ -48,12 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_half_open_connections_of_the_source_count() {
+    fn only_half_open_connections_count() {
         let table = "  sl  local_address rem_address   st tx_queue\n   \
                      0: 0A7100CB:01BB 076433C6:9C40 03 00000000:00000000\n   \
                      1: 0A7100CB:01BB 076433C6:9C41 01 00000000:00000000\n   \
                      2: 0A7100CB:01BB 086433C6:9C40 03 00000000:00000000\n";
-        assert_eq!(count_in(table, Ipv4Addr::new(198, 51, 100, 7).into()), 1);
+        let sources: Vec<IpAddr> = sources_in(table).collect();
+        assert_eq!(sources, [IpAddr::from([198, 51, 100, 7]), IpAddr::from([198, 51, 100, 8])]);
     }
 
     #[test]

@@ -106,7 +106,12 @@ impl Network {
 
     /// How many connections from `source` the host's kernel holds half open, that is: how many SYNs it accepted.
     pub fn half_open(&self, source: IpAddr) -> Result<usize> {
-        self.host.within(|| half_open(source))?
+        Ok(self.half_open_sources()?.into_iter().filter(|half_open| *half_open == source).count())
+    }
+
+    /// The source of each connection that the host's kernel holds half open.
+    pub fn half_open_sources(&self) -> Result<Vec<IpAddr>> {
+        self.host.within(half_open)?
     }
 
     fn attach(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<Client> {
