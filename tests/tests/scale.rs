@@ -98,7 +98,7 @@ impl Scene {
         let registry = Listener::start(network.host(), "[::]:443".parse()?)?;
         let config = format!(
             "interfaces = {:?}\n[limits]\nrules = {capacity}\n\
-             [[registry]]\nname = \"contoso\"\nlogin-server = \"{}\"\nlisten = [\"[::]:443\"]\n",
+             [[registry]]\nname = \"contoso\"\nlogin-server = \"{}\"\nlisten = [\"[::]:443\"]\ndeny-response = \"drop\"\n",
             network.interfaces(),
             Network::LOGIN_SERVER
         );
