@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use tests::net::{Agent, Client, Daemon, GuardConfig, Network, eventually, run};
+use tests::net::{Agent, Client, Daemon, GuardConfig, Listener, Namespace, Network, Outcome, eventually, run};
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// Shorter than the second after which a SYN is sent again.
+const ONE_SYN: Duration = Duration::from_millis(900);
 
 /// Runs a command line in the registry's host.
 fn host(network: &Network, line: &str) -> Result<()> {
@@ -65,6 +67,34 @@ fn a_port_that_is_published_into_another_namespace_is_a_problem_until_it_is_no_m
         host(&network, &format!("{tool} -t nat -D {rule}"))?;
         expect_none(&agent)?;
     }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_left_to_a_layer_that_a_connection_goes_past() -> Result<()> {
+    let mut network = Network::new()?;
+    let office = network.client("office", &["198.51.100.7"])?;
+    let inside = Namespace::create(&network.host().name().replace("host", "inside"))?;
+    network.host().ip(&format!(
+        "link add to-inside type veth peer name eth0 netns {}\naddr add 192.0.2.129/30 dev to-inside\n\
+         link set to-inside up\n",
+        inside.name()
+    ))?;
+    inside.ip("addr add 192.0.2.130/30 dev eth0\nlink set eth0 up\nroute add default via 192.0.2.129\n")?;
+    network.host().sysctl("net/ipv4/ip_forward", "1")?;
+    host(&network, "iptables-nft -t nat -A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 192.0.2.130:5000")?;
+    let listener = Listener::start(&inside, "[::]:5000".parse()?)?;
+    let connect = || office.connect("198.51.100.7".parse()?, (Network::REGISTRY_V4, 443).into(), ONE_SYN);
+    assert_eq!(connect()?.outcome, Outcome::Connected, "nobody guards it yet");
+    assert!(listener.arrival("198.51.100.7".parse()?, LIMIT));
+    listener.forget();
+
+    // A denied SYN would pass the NIC, for the second layer to hand it to the responder.
+    let config = GuardConfig::of(&network).to_string().replace("\"drop\"", "\"forbidden\"");
+    let agent = Agent::start(&network, &config)?;
+    assert_eq!(connect()?.outcome, Outcome::TimedOut);
+    assert_eq!(listener.visitors(), []);
+    assert_eq!(agent.counter(GuardConfig::REGISTRY, "NoRule")?, 1);
     Ok(())
 }
 
