@@ -11,6 +11,7 @@ mod host;
 mod interfaces;
 mod question;
 mod report;
+pub mod responder;
 mod second_layer;
 mod status;
 mod zones;

@@ -24,4 +24,5 @@ mod tests;
 
 pub use routes::router;
 pub use serve::serve;
+pub(crate) use socket::bind_for;
 pub use socket::{ControlSocket, SocketError, bind};
