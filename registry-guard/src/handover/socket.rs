@@ -96,7 +96,6 @@ fn receive(stream: &UnixStream, room: &mut [u8]) -> io::Result<(usize, Vec<Owned
     let mut control = nix::cmsg_space!([RawFd; MOST_LISTENERS]);
     let mut bytes = [IoSliceMut::new(room)];
     let received = uninterrupted(|| {
-        control.clear();
         recvmsg::<UnixAddr>(stream.as_raw_fd(), &mut bytes, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC).map(
             |message| (message.bytes, message.cmsgs().map(|control| control.filter_map(rights).flatten().collect())),
         )
