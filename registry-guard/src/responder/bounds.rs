@@ -23,8 +23,9 @@ pub(super) const CONNECTION: Duration = Duration::from_secs(8);
 /// How long a client may go on sending what nobody reads, so that it sees the answer and no reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
-/// How many bytes it may send then, as they are on the wire.
-pub(super) const LINGER_BYTES: usize = 1 << 20;
+/// How many bytes it may send then, as they are on the wire: a client on a fast link has sent several megabytes before it looks
+/// for an answer.
+pub(super) const LINGER_BYTES: usize = 16 << 20;
 
 /// Bytes of a request's head over HTTP/1.1, and of its header list over HTTP/2. hyper takes no less than 8,192.
 pub(super) const HEADER_BYTES: u16 = 16 << 10;

@@ -89,7 +89,7 @@ async fn handshake(
     let mut first = [0];
     match socket.stream().peek(&mut first).await {
         Ok(1) if first == [TLS_HANDSHAKE] => {}
-        Ok(1) if first[0].is_ascii_uppercase() => {
+        Ok(1) if first[0].is_ascii_uppercase() && registry.is_some() => {
             socket.clone().write_all(NOT_TLS).await.map_err(|_| Abandoned)?;
             return Ok(Begun::Told);
         }

@@ -19,24 +19,24 @@ pub(super) async fn follow(path: &Path, shared: &Arc<Shared>, mut answered: mpsc
     let listeners = Listeners::default();
     let (first, longest) = RECONNECT;
     let mut pause = first;
-    let mut told = false;
+    // What was said last: the same again is not worth a line.
+    let mut told = String::new();
     loop {
-        match UnixStream::connect(path).await {
+        let problem = match UnixStream::connect(path).await {
             Ok(stream) => {
                 let (ended, heard) = converse(&stream, shared, &listeners, &mut answered).await;
                 if heard {
-                    (pause, told) = (first, false);
+                    pause = first;
+                    told.clear();
                 }
-                if !told {
-                    warn!(socket = %path.display(), %ended, "the agent has gone; answering with what it gave");
-                }
+                format!("the agent has gone: {ended}")
             }
-            Err(problem) if !told => {
-                warn!(socket = %path.display(), %problem, "cannot reach the agent; trying again for ever");
-            }
-            Err(_) => {}
+            Err(problem) => format!("cannot reach the agent: {problem}"),
+        };
+        if problem != told {
+            warn!(socket = %path.display(), "{problem}; answering with what there is, and trying again for ever");
+            told = problem;
         }
-        told = true;
         sleep(pause).await;
         pause = longest.min(pause * 2);
     }

@@ -76,7 +76,7 @@ impl Desk {
         }
     }
 
-    async fn receive(self: Arc<Self>, mut stream: UnixStream) {
+    pub(super) async fn receive(self: Arc<Self>, mut stream: UnixStream) {
         info!("the responder has come");
         let (mut reading, writing) = stream.split();
         let given = watch::Sender::new(0);

@@ -10,6 +10,7 @@ use registry_guard_common::Family;
 use tracing::info;
 
 use crate::handover::ListenerKey;
+use crate::netns::Namespace;
 
 /// Connections that may wait to be accepted, for each family in each namespace.
 const BACKLOG: i32 = 1024;
@@ -38,6 +39,11 @@ pub fn listen_here(namespace: u8) -> io::Result<Vec<Listener>> {
         Err(error) => return Err(error.into()),
     }
     Ok(listeners)
+}
+
+/// As [`listen_here`], in another namespace. Blocks.
+pub fn listen_in(namespace: &Namespace, number: u8) -> io::Result<Vec<Listener>> {
+    namespace.run(|| listen_here(number))?
 }
 
 fn listening(family: Family) -> nix::Result<OwnedFd> {

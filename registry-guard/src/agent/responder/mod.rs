@@ -4,41 +4,34 @@ mod certificate;
 mod certificates;
 mod conversation;
 mod listeners;
+mod options;
+#[cfg(test)]
+mod tests;
 mod watched;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use nix::unistd::Uid;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use self::certificate::{CertificateFileError, CertificateFiles};
-pub use self::listeners::{Listener, listen_here};
+pub use self::listeners::{Listener, listen_here, listen_in};
+pub use self::options::ResponderOptions;
 
 use self::conversation::Desk;
 use crate::api::{SocketError, bind_for};
-use crate::handover::{Answered, MOST_LISTENERS, RegistrySetup};
+use crate::handover::{Answered, MOST_LISTENERS};
+use crate::responder::PrivilegeError;
 
 /// Reports that wait for whoever reads them. When there is no more room, the responder waits, and leaves out what it has no room for.
 const REPORTS: usize = 1024;
 
-/// What the responder gets, and who it is.
-#[derive(Clone, Debug)]
-pub struct ResponderOptions {
-    /// The socket, which is made for `user` only.
-    pub socket: PathBuf,
-    /// Who the responder runs as; see [`crate::responder::unprivileged_user`].
-    pub user: Uid,
-    /// The registries, without certificates.
-    pub registries: Vec<RegistrySetup>,
-    /// Where those that have certificates keep them.
-    pub certificates: Vec<CertificateFiles>,
-}
-
 /// Why there can be no responder.
 #[derive(Debug, thiserror::Error)]
 pub enum ResponderError {
+    /// There is no such user, or it is root.
+    #[error("responder.{0}")]
+    User(#[from] PrivilegeError),
     /// A certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateFileError),

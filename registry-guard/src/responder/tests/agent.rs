@@ -63,6 +63,10 @@ impl Agent {
         send(self.stream.as_ref().unwrap(), &frame, &sockets).await.unwrap();
     }
 
+    pub(super) async fn send_bytes(&self, bytes: &[u8]) {
+        send(self.stream.as_ref().unwrap(), bytes, &[]).await.unwrap();
+    }
+
     /// The next thing that the responder says.
     pub(super) async fn hear(&mut self) -> Option<ToAgent> {
         let frame = read_frame(self.stream.as_mut().unwrap(), MOST_TO_AGENT).await.unwrap();

@@ -17,6 +17,8 @@ impl Authority {
     pub(super) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Not the name that certificates have by default: OpenSSL would take those as signed by themselves.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
         Self { issuer: Issuer::new(params, key), certificate }
@@ -30,6 +32,10 @@ impl Authority {
         Certificate { chain, key: Secret::new(Zeroizing::new(key.serialize_pem().into_bytes())) }
     }
 
+    pub(super) fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from(self.certificate.der().to_vec())
+    }
+
     pub(super) fn pem(&self) -> String {
         self.certificate.pem()
     }
@@ -37,7 +43,7 @@ impl Authority {
     /// A client that trusts it and offers these protocols.
     pub(super) fn client(&self, protocols: &[&str]) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(self.certificate.der().to_vec())).unwrap();
+        roots.add(self.der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let mut config = versions.with_root_certificates(roots).with_no_client_auth();
