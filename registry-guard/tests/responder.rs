@@ -109,7 +109,7 @@ impl Guarded {
     }
 
     async fn present(&self, wanted: bool) {
-        self.link.as_ref().unwrap().present().wait_for(|present| *present == wanted).await.unwrap();
+        self.link.as_ref().unwrap().accepting().wait_for(|listeners| listeners.is_some() == wanted).await.unwrap();
     }
 
     /// The answer over TLS, and the certificate that was shown.
@@ -281,12 +281,12 @@ async fn nobody_else_is_taken_for_the_responder() {
     // Where its mode lets strangers through, the kernel says who they are.
     fs::set_permissions(guarded.path("responder.sock"), fs::Permissions::from_mode(0o666)).unwrap();
     stranger.logs("the agent has gone");
-    assert!(!*guarded.link.as_ref().unwrap().present().borrow());
+    assert!(guarded.link.as_ref().unwrap().accepting().borrow().is_none());
     let first = guarded.responder(&USER.to_string());
     guarded.present(true).await;
     let mut second = guarded.responder(&USER.to_string());
     second.logs("the agent has gone");
-    assert!(*guarded.link.as_ref().unwrap().present().borrow());
+    assert!(guarded.link.as_ref().unwrap().accepting().borrow().is_some());
     guarded.assert_denied().await;
     first.signal(Signal::SIGKILL);
     second.logs("ready to answer");

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::arguments::{
     Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
-    ResponderArguments, SubnetCommand,
-    VirtualNetworkCommand,
+    ResponderArguments, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{Session, agent, check, network_rule, private_endpoint, registry, subnet, virtual_network};

@@ -46,11 +46,14 @@ pub enum ResponderError {
     },
 }
 
+/// Listening sockets, shared by those who steer to them.
+pub type Listeners = Arc<Vec<Listener>>;
+
 /// The agent's end. When it is dropped, the responder is left alone and goes on answering.
 #[derive(Debug)]
 pub struct ResponderLink {
-    listeners: Arc<Vec<Listener>>,
-    present: watch::Receiver<bool>,
+    listeners: watch::Sender<Listeners>,
+    accepting: watch::Receiver<Option<Listeners>>,
     /// What was answered, in the order of the reports. It names registries and namespaces that exist; the rest is what the
     /// responder says.
     pub answered: mpsc::Receiver<Answered>,
@@ -61,35 +64,41 @@ impl ResponderLink {
     /// Waits for the responder, gives it everything, and again whenever a certificate changes. Needs a Tokio runtime.
     pub fn start(options: ResponderOptions, listeners: Vec<Listener>) -> Result<Self, ResponderError> {
         let ResponderOptions { socket, user, registries, certificates: files } = options;
-        if listeners.len() > MOST_LISTENERS {
-            return Err(ResponderError::TooManyListeners { listeners: listeners.len() });
-        }
+        let listeners = watch::Sender::new(checked(listeners)?);
         let certificates = watch::Sender::new(certificates::load(&files)?);
         let socket = bind_for(&socket, 0o600, Some(user.as_raw()))?;
-        let listeners = Arc::new(listeners);
-        let (presence, present) = watch::channel(false);
+        let (accepted, accepting) = watch::channel(None);
         let (reports, answered) = mpsc::channel(REPORTS);
         let desk = Desk {
             user,
             registries,
-            listeners: Arc::clone(&listeners),
+            listeners: listeners.subscribe(),
             certificates: certificates.subscribe(),
-            presence,
+            accepted,
             reports,
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(certificates::follow(files, certificates));
         tasks.spawn(Arc::new(desk).serve(socket));
-        Ok(Self { listeners, present, answered, _tasks: tasks })
+        Ok(Self { listeners, accepting, answered, _tasks: tasks })
     }
 
-    /// The sockets that denied connections may be steered to while the responder is present.
-    pub fn listeners(&self) -> &[Listener] {
-        &self.listeners
+    /// Gives the responder other listening sockets, as when a network namespace has been made anew. It accepts on the old ones for
+    /// a while yet.
+    pub fn replace_listeners(&self, listeners: Vec<Listener>) -> Result<(), ResponderError> {
+        self.listeners.send_replace(checked(listeners)?);
+        Ok(())
     }
 
-    /// Whether the responder accepts on [`Self::listeners`].
-    pub fn present(&self) -> watch::Receiver<bool> {
-        self.present.clone()
+    /// What the responder accepts on now, so that denied connections may be steered there; nothing while there is none.
+    pub fn accepting(&self) -> watch::Receiver<Option<Listeners>> {
+        self.accepting.clone()
+    }
+}
+
+fn checked(listeners: Vec<Listener>) -> Result<Listeners, ResponderError> {
+    match listeners.len() {
+        ..=MOST_LISTENERS => Ok(Arc::new(listeners)),
+        listeners => Err(ResponderError::TooManyListeners { listeners }),
     }
 }

@@ -1,11 +1,10 @@
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::unistd::Uid;
 use registry_guard_common::HOST;
 
 use super::{CertificateFiles, ResponderError};
-use crate::agent::host;
 use crate::config::{Config, DenyResponse, ForbiddenAt, RegistryHost};
 use crate::handover::{Endpoint, RegistrySetup, Style};
 use crate::responder::unprivileged_user;
@@ -24,16 +23,11 @@ pub struct ResponderOptions {
 }
 
 impl ResponderOptions {
-    /// What config.toml says of the registries whose denied clients are told so. `numbers` are those of
-    /// [`Config::namespaces`], in their order.
-    pub fn of(config: &Config, numbers: &[u8], socket: PathBuf) -> Result<Self, ResponderError> {
+    /// What config.toml says of the registries whose denied clients are told so. `number` gives the number of the namespace that
+    /// a registry of this name listens in.
+    pub fn of(config: &Config, number: impl Fn(&str) -> u8, socket: PathBuf) -> Result<Self, ResponderError> {
         let (user, _) = unprivileged_user(&config.responder.user)?;
         let told = || config.registries.iter().filter(|host| host.deny_response == DenyResponse::Forbidden);
-        let paths = config.namespaces();
-        let number = |path: &Path| {
-            let position = paths.iter().position(|known| *known == path)?;
-            numbers.get(position).copied()
-        };
         let certificates = told().filter_map(|host| {
             let certificate = host.certificate.as_ref()?;
             let (chain, key) = (certificate.chain.clone(), certificate.key.clone());
@@ -42,20 +36,16 @@ impl ResponderOptions {
         Ok(Self {
             socket,
             user,
-            registries: told().map(|host| registry(host, number)).collect(),
+            registries: told().map(|host| registry(host, number(&host.name))).collect(),
             certificates: certificates.collect(),
         })
     }
 }
 
-fn registry(host: &RegistryHost, number: impl Fn(&Path) -> Option<u8>) -> RegistrySetup {
+fn registry(host: &RegistryHost, number: u8) -> RegistrySetup {
     let endpoint = |namespace| move |address: SocketAddr| Endpoint { namespace, address };
-    let mut endpoints: Vec<Endpoint> = host::addresses(host).map(endpoint(HOST)).collect();
-    if let Some(netns) = &host.netns
-        && let Some(number) = number(&netns.path)
-    {
-        endpoints.extend(netns.listen.iter().copied().map(endpoint(number)));
-    }
+    let inside = host.netns.iter().flat_map(|netns| &netns.listen).copied();
+    let endpoints = host.addresses().map(endpoint(HOST)).chain(inside.map(endpoint(number))).collect();
     RegistrySetup {
         name: host.name.clone(),
         login_server: host.login_server.clone(),

@@ -43,7 +43,7 @@ deny-response = "drop"
 
 fn options() -> ResponderOptions {
     let config = Config::parse(Path::new("config.toml"), CONFIG).unwrap();
-    ResponderOptions::of(&config, &[3], "/run/registry-guard/responder.sock".into()).unwrap()
+    ResponderOptions::of(&config, |_| 3, "/run/registry-guard/responder.sock".into()).unwrap()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_missing_certificate_is_named_with_its_registry() {
 /// One conversation, with a test in the responder's place.
 struct Conversation {
     stream: UnixStream,
-    presence: watch::Receiver<bool>,
+    accepting: watch::Receiver<Option<Listeners>>,
     reports: mpsc::Receiver<Answered>,
     ended: tokio::task::JoinHandle<()>,
 }
@@ -89,18 +89,18 @@ struct Conversation {
 impl Conversation {
     async fn new() -> Self {
         let (ours, stream) = UnixStream::pair().unwrap();
-        let (presence, present) = watch::channel(false);
+        let (accepted, accepting) = watch::channel(None);
         let (sender, reports) = mpsc::channel(1);
         let desk = Desk {
             user: Uid::from_raw(64999),
             registries: options().registries,
-            listeners: Arc::new(listen_here(0).unwrap()),
+            listeners: watch::Sender::new(Arc::new(listen_here(0).unwrap())).subscribe(),
             certificates: watch::Sender::default().subscribe(),
-            presence,
+            accepted,
             reports: sender,
         };
         let ended = tokio::spawn(Arc::new(desk).receive(ours));
-        let conversation = Self { stream, presence: present, reports, ended };
+        let conversation = Self { stream, accepting, reports, ended };
         let mut receiver = FrameReceiver::new(&conversation.stream);
         let setup: Setup = decode(&receiver.frame(MOST_TO_RESPONDER).await.unwrap().unwrap()).unwrap();
         assert_eq!(receiver.descriptors(setup.listeners.len()).unwrap().len(), setup.listeners.len());
@@ -133,12 +133,12 @@ fn answered(registry: &str, namespace: u8) -> ToAgent {
 #[tokio::test]
 async fn the_responder_is_present_from_ready_until_it_goes() {
     let mut conversation = Conversation::new().await;
-    assert!(!*conversation.presence.borrow());
+    assert!(conversation.accepting.borrow().is_none());
     conversation.say(&ToAgent::Ready { setup: 1 }).await;
-    conversation.presence.wait_for(|present| *present).await.unwrap();
+    conversation.accepting.wait_for(Option::is_some).await.unwrap();
     drop(conversation.stream);
     conversation.ended.await.unwrap();
-    assert!(!*conversation.presence.borrow());
+    assert!(conversation.accepting.borrow().is_none());
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn who_says_what_cannot_be_is_sent_away() {
         let mut conversation = Conversation::new().await;
         conversation.stream.write_all(&nonsense).await.unwrap();
         conversation.ended.await.unwrap();
-        assert!(!*conversation.presence.borrow(), "{nonsense:?}");
+        assert!(conversation.accepting.borrow().is_none(), "{nonsense:?}");
     }
 }
 
@@ -182,7 +182,7 @@ async fn descriptors_from_the_responder_are_not_taken() {
     let (kept, given) = std::os::unix::net::UnixStream::pair().unwrap();
     let frame = encode(&ToAgent::Ready { setup: 1 }, MOST_TO_AGENT).unwrap();
     send(&conversation.stream, &frame, &[std::os::fd::AsFd::as_fd(&given)]).await.unwrap();
-    conversation.presence.wait_for(|present| *present).await.unwrap();
+    conversation.accepting.wait_for(Option::is_some).await.unwrap();
     drop(given);
     // Were there a descriptor left, this would wait for what it may write.
     assert_eq!(std::io::Read::read(&mut &kept, &mut [0]).unwrap(), 0);
