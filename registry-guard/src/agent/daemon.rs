@@ -182,7 +182,8 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-fn log_to_standard_error() {
+/// Logs as the daemon does; once in a process.
+pub(crate) fn log_to_standard_error() {
     // The netlink library warns of every attribute that is newer than it.
     let filter = EnvFilter::try_from_env("REGISTRY_GUARD_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,netlink_packet_route=error"));

@@ -12,6 +12,7 @@ mod host;
 mod interfaces;
 mod question;
 mod report;
+pub mod responder;
 mod revocation;
 mod second_layer;
 mod status;

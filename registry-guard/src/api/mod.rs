@@ -26,4 +26,5 @@ mod tests;
 pub(crate) use destroyed::DESTROYED_CONNECTIONS;
 pub use routes::router;
 pub use serve::serve;
+pub(crate) use socket::bind_for;
 pub use socket::{ControlSocket, SocketError, bind};

@@ -1,7 +1,7 @@
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,38 +12,38 @@ use tokio::net::UnixListener;
 /// The most bytes that the path of a Unix socket can have.
 const MOST_BYTES: usize = 107;
 
-/// A listening control socket. Its file goes when this does, unless another one has taken its place.
+/// A listening Unix socket. Its file goes when this does, unless another one has taken its place.
 #[derive(Debug)]
 pub struct ControlSocket {
-    pub(super) listener: UnixListener,
+    pub(crate) listener: UnixListener,
     path: PathBuf,
     /// Device and inode of the file.
     file: (u64, u64),
 }
 
-/// Why the control socket cannot be used. Nothing was replaced.
+/// Why a socket cannot be used. Nothing was replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// The kernel takes no longer paths.
-    #[error("control socket {}: the path has {} bytes; accepted: at most {MOST_BYTES}", path.display(), path.as_os_str().len())]
+    #[error("socket {}: the path has {} bytes; accepted: at most {MOST_BYTES}", path.display(), path.as_os_str().len())]
     TooLong {
         /// The path.
         path: PathBuf,
     },
     /// Another process answers on it.
-    #[error("control socket {}: another agent answers on it; stop that one, or name another socket", path.display())]
+    #[error("socket {}: another agent answers on it; stop that one, or name another socket", path.display())]
     Answered {
         /// The path.
         path: PathBuf,
     },
     /// Something that is no socket has that name.
-    #[error("control socket {}: there is something else with that name; accepted: a path where there is nothing, or the socket of an agent that has ended", path.display())]
+    #[error("socket {}: there is something else with that name; accepted: a path where there is nothing, or the socket of an agent that has ended", path.display())]
     NotASocket {
         /// The path.
         path: PathBuf,
     },
     /// The system refuses.
-    #[error("control socket {}: {step}: {source}", path.display())]
+    #[error("socket {}: {step}: {source}", path.display())]
     System {
         /// The path.
         path: PathBuf,
@@ -57,6 +57,11 @@ pub enum SocketError {
 /// Listens on `path`, for its owner and its group only. The file of an agent that has ended is replaced; one on which an agent
 /// answers is not. Needs a Tokio runtime.
 pub fn bind(path: &Path) -> Result<ControlSocket, SocketError> {
+    bind_for(path, 0o660, None)
+}
+
+/// As [`bind`], with this mode, and for this owner if it is not whose process this is.
+pub(crate) fn bind_for(path: &Path, mode: u32, owner: Option<u32>) -> Result<ControlSocket, SocketError> {
     let failed = |step| move |source: io::Error| SocketError::System { path: path.to_owned(), step, source };
     if path.as_os_str().len() > MOST_BYTES {
         return Err(SocketError::TooLong { path: path.to_owned() });
@@ -73,7 +78,10 @@ pub fn bind(path: &Path) -> Result<ControlSocket, SocketError> {
     let draft = tempfile::Builder::new().prefix(".s").tempdir_in(folder).map_err(failed("cannot be made"))?;
     let draft = draft.path().join("s");
     let listener = std::os::unix::net::UnixListener::bind(&draft).map_err(failed("cannot be made"))?;
-    fs::set_permissions(&draft, Permissions::from_mode(0o660)).map_err(failed("cannot set its mode"))?;
+    fs::set_permissions(&draft, Permissions::from_mode(mode)).map_err(failed("cannot set its mode"))?;
+    if owner.is_some() {
+        chown(&draft, owner, None).map_err(failed("cannot be given to its owner"))?;
+    }
     let metadata = fs::symlink_metadata(&draft).map_err(failed("cannot be made"))?;
     listener.set_nonblocking(true).map_err(failed("cannot listen"))?;
     let listener = UnixListener::from_std(listener).map_err(failed("cannot listen"))?;
@@ -117,7 +125,7 @@ impl Drop for ControlSocket {
         if still_there.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.file)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::warn!(socket = %self.path.display(), %error, "cannot remove the control socket");
+            tracing::warn!(socket = %self.path.display(), %error, "cannot remove the socket");
         }
     }
 }

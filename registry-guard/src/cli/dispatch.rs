@@ -3,19 +3,29 @@
 use std::path::PathBuf;
 
 use super::arguments::{
-    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand, SubnetCommand,
-    VirtualNetworkCommand,
+    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
+    ResponderArguments, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{Session, agent, check, network_rule, private_endpoint, registry, subnet, virtual_network};
 use super::failure::Failure;
 use super::terminal::Terminal;
 
-/// Carries out one command.
-pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> Result<(), Failure> {
+/// What is left to do for the main thread.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing.
+    Done,
+    /// To be the responder. It gives up privileges, some of which belong to threads: it runs when no other thread is left.
+    Respond(ResponderArguments),
+}
+
+/// Carries out one command, but for the one that is the main thread's.
+pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> Result<Next, Failure> {
     let socket = arguments.socket;
-    match arguments.command {
+    let done = match arguments.command {
         Command::Run(run) => agent::run(run, socket).await,
+        Command::Responder(it) => return Ok(Next::Respond(it)),
         Command::Show(it) => registry::show(session(terminal, socket, it.output), &it.name).await,
         Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
         Command::Update(it) => {
@@ -31,7 +41,8 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         }
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
-    }
+    };
+    done.map(|()| Next::Done)
 }
 
 async fn dispatch_network_rule(

@@ -102,7 +102,7 @@ pub(crate) async fn run_command(arguments: Arguments) -> Printed {
     let (out, err) = (Captured::default(), Captured::default());
     let mut terminal = Terminal { out: Box::new(out.clone()), err: Box::new(err.clone()), colour: false, quiet: false };
     let code = match super::dispatch::dispatch(arguments, &mut terminal).await {
-        Ok(()) => 0,
+        Ok(_) => 0,
         Err(failure) => {
             terminal.error(&failure);
             failure.exit_code()

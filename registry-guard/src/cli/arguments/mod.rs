@@ -7,6 +7,7 @@ mod output;
 mod paths;
 mod private_endpoint;
 mod registry;
+mod responder;
 mod revision;
 mod subnet;
 mod virtual_network;
@@ -23,6 +24,7 @@ pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
 pub(crate) use registry::Settings;
+pub(crate) use responder::ResponderArguments;
 pub(crate) use revision::Revision;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
 pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
@@ -63,6 +65,8 @@ Examples:
 pub(crate) enum Command {
     /// Run the daemon in the foreground
     Run(RunArguments),
+    /// Run the process that tells denied clients so, in the foreground
+    Responder(ResponderArguments),
     /// Show one registry: its settings and its network rules
     Show(ShowArguments),
     /// List the registries that this host guards

@@ -2,6 +2,8 @@
 
 /// The API's Unix socket.
 pub(super) const SOCKET: &str = "/run/registry-guard/control.sock";
+/// The Unix socket between agent and responder.
+pub(super) const RESPONDER_SOCKET: &str = "/run/registry-guard/responder.sock";
 /// Host facts.
 pub(super) const CONFIG: &str = "/etc/registry-guard/config.toml";
 /// The folder of the policy store.

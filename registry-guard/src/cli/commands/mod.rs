@@ -5,6 +5,7 @@ pub(super) mod check;
 pub(super) mod network_rule;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
+pub(super) mod responder;
 pub(super) mod subnet;
 pub(super) mod virtual_network;
 
