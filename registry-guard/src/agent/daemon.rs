@@ -9,13 +9,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
+use super::accounts::Accounts;
 use super::interfaces::{Interfaces, preflight};
 use super::second_layer::SecondLayer;
-use super::{Agent, Inner, InterfaceStatus, denied_log, host};
+use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
@@ -65,6 +67,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
     enforce(&config, &policy, &trusted, &mut kernel, &second_layer)?;
     let events = kernel.take_events();
+    let accounts = Accounts::new(config.events.per_second);
     let agent = Agent(Arc::new(Inner {
         config,
         limits,
@@ -78,6 +81,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),
+        denials: Denials::default(),
+        accounts: Mutex::new(accounts),
+        responder_present: watch::Sender::new(false),
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;

@@ -1,9 +1,13 @@
 //! The agent: holds the policy, changes it one request at a time, and answers questions about it.
 
+mod accounts;
+mod answered;
 mod asked_endpoint;
 mod change;
 mod check;
 pub mod daemon;
+mod denial;
+mod denials;
 mod denied_log;
 mod enforcement;
 mod error;
@@ -20,19 +24,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tracing::warn;
 
+pub use self::answered::Report;
+pub use self::denial::{Denial, DenialLayer, DenialResponse};
+pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
     State, Status,
 };
 
+use self::accounts::Accounts;
 use self::interfaces::Interfaces;
 use self::second_layer::SecondLayer;
 use crate::compile::TrustedPrefixes;
 use crate::config::Config;
-use crate::kernel::{Kernel, KernelError, ReasonCounts, detach_pins as unpin_all, interface_name};
+use crate::kernel::{Kernel, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
 use crate::policy::{Limits, Policy};
 use crate::store::Store;
@@ -60,6 +69,10 @@ struct Inner {
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
+    denials: Denials,
+    /// Held for moments only.
+    accounts: Mutex<Accounts>,
+    responder_present: watch::Sender<bool>,
 }
 
 /// What became of a change.
@@ -89,6 +102,11 @@ impl Agent {
     /// The configuration this agent was started with.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What was denied lately.
+    pub fn denials(&self) -> &Denials {
+        &self.0.denials
     }
 
     /// Times the rule with this counter decided.
@@ -138,16 +156,16 @@ impl Agent {
         self.read(|policy| policy.registries.values().find(|registry| registry.slot == slot).map(|r| r.name.clone()))
     }
 
-    fn reasons(&self) -> Result<ReasonCounts, KernelError> {
-        self.kernel().reasons()
-    }
-
     fn links(&self) -> Result<Vec<Link>, AgentError> {
         Ok(self.0.runtime.block_on(self.0.lister.list())?)
     }
 
     fn kernel(&self) -> MutexGuard<'_, Kernel> {
         self.0.kernel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn interfaces(&self) -> MutexGuard<'_, Interfaces> {
