@@ -77,7 +77,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
         second_layer: Mutex::new(second_layer),
-        responder_present: AtomicBool::new(false),
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),

@@ -65,7 +65,6 @@ struct Inner {
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
     /// Whether a responder accepts denied connections.
-    responder_present: AtomicBool,
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
@@ -145,7 +144,7 @@ impl Agent {
     }
 
     pub(self) fn responder_is_present(&self) -> bool {
-        self.0.responder_present.load(Ordering::SeqCst)
+        *self.0.responder_present.borrow()
     }
 
     fn second_layer(&self) -> MutexGuard<'_, SecondLayer> {
