@@ -64,13 +64,13 @@ struct Inner {
     interfaces: Mutex<Interfaces>,
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
-    /// Whether a responder accepts denied connections.
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
     denials: Denials,
     /// Held for moments only.
     accounts: Mutex<Accounts>,
+    /// Whether a responder accepts denied connections.
     responder_present: watch::Sender<bool>,
 }
 

@@ -68,7 +68,7 @@ impl Terminal {
         });
         async move {
             if told.await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
