@@ -73,7 +73,6 @@ impl Spent {
     /// One more in the same second; only for what does not reach a limit yet, so that the second is never touched.
     #[must_use]
     #[inline(always)]
-    #[must_use]
     pub const fn one_more(self) -> Self {
         Self(self.0 + 1)
     }
