@@ -1,6 +1,6 @@
 //! The denied log: one line for each denial, as a list and as it happens, and the number of those that were left out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -250,6 +250,37 @@ fn what_is_left_out_of_a_burst_is_told_by_its_number() -> Result<()> {
     let (told, left_out) = count()?;
     assert_eq!(told + left_out, BURST, "none is counted twice");
     assert!(told > 0 && left_out > 0, "{told} told, {left_out} left out");
+    Ok(())
+}
+
+#[test]
+fn datagrams_that_only_the_second_layer_sees_are_told_or_counted_too() -> Result<()> {
+    const PER_SECOND: u32 = 5;
+    const BURST: u64 = 60;
+    let mut network = Network::new()?;
+    let office = network.client("office", &["198.51.100.7"])?;
+    let stranger = network.client("stranger", &["198.51.100.66"])?;
+    let config = GuardConfig::on(&[office.host_interface()]).events_per_second(PER_SECOND);
+    let agent = Agent::start(&network, &config.to_string())?;
+    stranger.namespace().within(|| -> Result<()> {
+        let socket = UdpSocket::bind("198.51.100.66:0")?;
+        for _ in 0..BURST {
+            socket.send_to(b"?", registry_of("198.51.100.66"))?;
+        }
+        Ok(())
+    })??;
+    let count = || -> Result<u64> {
+        let number = |event: &Value| event["leftOut"].as_u64().unwrap_or(1);
+        Ok(events(&agent, &[])?.iter().map(number).sum())
+    };
+    eventually("every datagram is told, or among those left out", || Ok(count()? >= BURST))?;
+    assert_eq!(count()?, BURST, "none is counted twice");
+    let first = events(&agent, &[])?.into_iter().next().context("an event")?;
+    assert_eq!(
+        without_time(first)?,
+        json!({"registry": REGISTRY, "source": "198.51.100.66", "tag": 0, "endpoint": "203.0.113.10:443",
+            "interface": "to-stranger", "layer": "socket", "reason": "DatagramToGuardedPort", "response": "drop"})
+    );
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Which denials are logged, and how many were not: for each registry, what the kernel counted less what was accounted for.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 /// What the kernel has counted of one registry since it counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +43,7 @@ struct Account {
     /// Only while no responder is present. While one is, an admitted SYN is reported by it, or never becomes a connection.
     admitted: Ledger,
     datagrams: Ledger,
-    /// Answers that were reported, or counted as left out.
+    /// Answers that were logged, or counted as left out.
     answered: u64,
     /// Reports that came and were not logged.
     unlogged_answers: u64,
@@ -113,12 +114,14 @@ impl Accounts {
     /// Whether an answer of the responder is to be logged. `unreported` is how many it says it did not report before it.
     pub(super) fn log_answer(&mut self, registry: u32, unreported: u64) -> bool {
         let account = self.registries.entry(registry).or_default();
-        account.answered = account.answered.saturating_add(1);
         account.unreported_answers = account.unreported_answers.saturating_add(unreported);
         let room = self.answers.checked_sub(1);
         match room {
-            Some(rest) => self.answers = rest,
-            None => account.unlogged_answers += 1,
+            Some(rest) => {
+                self.answers = rest;
+                account.answered += 1;
+            }
+            None => account.unlogged_answers = account.unlogged_answers.saturating_add(1),
         }
         room.is_some()
     }
@@ -157,12 +160,12 @@ impl Account {
         let stopped = self.stopped.settle(counted.denied.saturating_sub(counted.admitted));
         let datagrams = self.datagrams.settle(counted.datagrams);
         let admitted = if responder_present { 0 } else { self.admitted.settle(counted.admitted) };
-        // It cannot have answered more than it was handed.
-        let unreported = self.unreported_answers.min(counted.handed.saturating_sub(self.answered));
-        self.answered += unreported;
-        self.unreported_answers = 0;
-        let unlogged = std::mem::take(&mut self.unlogged_answers);
-        stopped + datagrams + admitted + unreported + unlogged + std::mem::take(&mut self.left_out)
+        // It has not answered more than it was handed, whatever it says.
+        let claimed = take(&mut self.unlogged_answers).saturating_add(take(&mut self.unreported_answers));
+        let unlogged = claimed.min(counted.handed.saturating_sub(self.answered));
+        // One connection may have had several answers.
+        self.answered = (self.answered + unlogged).min(counted.handed);
+        stopped + datagrams + admitted + unlogged + take(&mut self.left_out)
     }
 }
 
@@ -275,7 +278,8 @@ mod tests {
         let mut accounts = started(10, true, &counted(0, 0));
         assert_eq!((0..1_000).filter(|_| accounts.log_answer(CONTOSO, 0)).count(), 10);
         assert_eq!(log(&mut accounts, Fate::Stopped, 10), 10, "a responder that lies hides nothing");
-        assert_eq!(settled(&mut accounts, &counted(10, 0)), 990);
+        let of_all = Counted { denied: 10, admitted: 0, datagrams: 0, handed: 1_000 };
+        assert_eq!(settled(&mut accounts, &BTreeMap::from([(CONTOSO, of_all)])), 990);
     }
 
     #[test]
@@ -291,7 +295,17 @@ mod tests {
         assert!(accounts.log_answer(CONTOSO, u64::MAX));
         assert!(accounts.log_answer(CONTOSO, u64::MAX));
         assert_eq!(settled(&mut accounts, &handed(5 + 6)), 4);
-        assert_eq!(settled(&mut accounts, &handed(5 + 6)), 0);
+        assert_eq!((0..1_000).filter(|_| accounts.log_answer(CONTOSO, 0)).count(), 10);
+        assert_eq!(settled(&mut accounts, &handed(5 + 6 + 30)), 20, "10 of them were logged");
+    }
+
+    #[test]
+    fn a_connection_with_several_answers_leaves_no_debt() {
+        let mut accounts = started(10, true, &handed(0));
+        assert_eq!((0..10).filter(|_| accounts.log_answer(CONTOSO, 0)).count(), 10);
+        assert_eq!(settled(&mut accounts, &handed(1)), 0);
+        assert_eq!((0..15).filter(|_| accounts.log_answer(CONTOSO, 0)).count(), 10);
+        assert_eq!(settled(&mut accounts, &handed(1 + 15)), 5);
     }
 
     #[test]
