@@ -26,6 +26,12 @@ pub const FLOW_CAPACITY: u32 = 65_536;
 pub const BUDGET_SOURCES: u32 = 16_384;
 /// Bytes of the event ring buffer.
 pub const EVENT_BYTES: u32 = 256 * 1024;
+/// Entries of the event budget: how many events may still be written, by what became of the packet.
+pub const EVENT_BUDGETS: u32 = 2;
+/// The entry for denied packets that went no further.
+pub const EVENT_BUDGET_STOPPED: u32 = 0;
+/// The entry for denied SYNs that went on to be told why.
+pub const EVENT_BUDGET_ADMITTED: u32 = 1;
 
 /// Counters of one registry, with room for reasons to come.
 const REASONS_PER_REGISTRY: u32 = 64;

@@ -37,9 +37,9 @@ pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
-    BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BYTES, FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION,
-    LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES, REASON_COUNTERS, RESPONDER_SOCKETS, Settings,
-    VTEP_CAPACITY, reason_counter, responder_socket,
+    BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
+    FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES,
+    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
 pub use parse::{Headers, parse};

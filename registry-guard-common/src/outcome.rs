@@ -16,17 +16,20 @@ pub enum Outcome {
     LookupForbidden,
     /// The second layer refused a packet.
     LookupRefused,
+    /// A packet that the second layer refused was a datagram. Each of them is a denial, which a TCP packet need not be.
+    DatagramRefused,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Admitted,
         Self::OverSourceBudget,
         Self::OverTotalBudget,
         Self::LookupAllowed,
         Self::LookupForbidden,
         Self::LookupRefused,
+        Self::DatagramRefused,
     ];
 
     /// The name as it stands in status and metrics.
@@ -38,6 +41,7 @@ impl Outcome {
             Self::LookupAllowed => "lookupAllowed",
             Self::LookupForbidden => "lookupForbidden",
             Self::LookupRefused => "lookupRefused",
+            Self::DatagramRefused => "datagramRefused",
         }
     }
 }

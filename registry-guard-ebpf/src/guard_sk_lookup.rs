@@ -42,6 +42,7 @@ pub fn guard_sk_lookup(ctx: SkLookupContext) -> u32 {
     }
     counters::count_outcome(registry, Outcome::LookupRefused);
     if lookup.flow.transport == Transport::Datagram {
+        counters::count_outcome(registry, Outcome::DatagramRefused);
         events::report(|| Event::new(&lookup.flow, &judgement, Response::Drop, Layer::Socket, lookup.ifindex));
     }
     sk_action::SK_DROP

@@ -66,10 +66,15 @@ fn admit(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) -> u32 {
 
 #[inline(always)]
 fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement, response: Response) {
-    events::report(|| {
+    let event = || {
         let ifindex = u32::try_from(ctx.ingress_ifindex()).unwrap_or(0);
         Event::new(flow, judgement, response, Layer::Nic, ifindex)
-    });
+    };
+    if response == Response::Forbidden {
+        events::report_admitted(event);
+    } else {
+        events::report(event);
+    }
 }
 
 /// What a judgement does to its packet, which is counted unless it only asks.

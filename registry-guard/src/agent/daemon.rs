@@ -9,15 +9,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
+use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
 use super::interfaces::{Interfaces, preflight};
 use super::revocation::Revocations;
 use super::second_layer::SecondLayer;
-use super::{Agent, Inner, InterfaceStatus, denied_log, host};
+use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, steering};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
@@ -40,6 +42,8 @@ pub struct RunOptions {
     pub pins: PathBuf,
     /// The control socket.
     pub socket: PathBuf,
+    /// The socket for the responder.
+    pub responder_socket: PathBuf,
 }
 
 /// Runs the agent until SIGTERM or SIGINT. What it enforces stays enforced after that.
@@ -70,6 +74,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
     enforce(&config, &policy, &trusted, &mut kernel, (&second_layer, &blind_spots))?;
     let events = kernel.take_events();
+    let accounts = Accounts::new(config.events.per_second);
     let agent = Agent(Arc::new(Inner {
         config,
         limits,
@@ -79,12 +84,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
         second_layer: Mutex::new(second_layer),
-        responder_present: AtomicBool::new(false),
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),
         revocations: Revocations::default(),
         blind_spots,
+        denials: Denials::default(),
+        accounts: Mutex::new(accounts),
+        responder_present: watch::Sender::new(false),
+        responder_problem: Mutex::new(None),
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;
@@ -100,6 +108,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
     tokio::spawn(blind_spots::follow(agent.clone()));
+    tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
     info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
     api::serve(listener, agent, stop_signal()?).await.context("serving the control socket")?;
     info!("stopped; what was enforced stays enforced");

@@ -1,70 +1,142 @@
 //! The log of denied packets: within a budget per second, with the number of those left out.
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
 
-use registry_guard_common::{Class, Event, Response};
+use registry_guard_common::{Class, Event, Layer, Outcome, Response};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Agent;
-use crate::kernel::{EventBudget, Events, KernelError, ReasonCounts, interface_name};
+use super::accounts::{Counted, Fate};
+use super::denial::{Denial, DenialLayer, DenialResponse};
+use super::denials::{Entry, LeftOut};
+use crate::kernel::{EventBudget, Events, KernelError, interface_name};
 
-/// Writes one line for each event until the runtime ends.
+/// Logs each event that the budget has room for, until the runtime ends.
 pub(super) async fn follow(agent: Agent, events: Events, mut budget: EventBudget) -> anyhow::Result<()> {
+    let per_second = agent.config().events.per_second;
     let mut events = events.stream()?;
+    let mut responder = agent.0.responder_present.subscribe();
+    let mut present = *responder.borrow_and_update();
+    // An agent that was killed leaves a budget, and what was written by it is counted already.
+    budget.refill(0)?;
+    budget.refill_admitted(0)?;
+    for event in events.waiting() {
+        if !(present && fate(&event) == Fate::Admitted) {
+            log(&agent, &event);
+        }
+    }
+    let counted = agent.counted()?;
+    agent.accounts().start(present, &counted);
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Everything up to a second ago: what was counted by then has been read by now, if it was told at all.
-    let mut counted = total(&agent)?;
-    let mut accounted = counted;
     loop {
         tokio::select! {
             _ = second.tick() => {
-                budget.refill(agent.config().events.per_second)?;
-                let left_out = counted.saturating_sub(accounted);
-                if left_out > 0 {
-                    warn!(left_out, "more packets were denied than are logged in a second");
+                let counted = agent.counted()?;
+                let left_out = agent.accounts().second(&counted);
+                budget.refill(per_second)?;
+                budget.refill_admitted(if present { 0 } else { per_second })?;
+                for (registry, number) in left_out {
+                    log_left_out(&agent, registry, number);
                 }
-                accounted += left_out;
-                counted = total(&agent)?;
             }
-            arrived = events.next() => {
-                for event in arrived? {
-                    log(&agent, &event);
-                    accounted += 1;
-                }
+            arrived = events.next() => log_all(&agent, &arrived?),
+            Ok(()) = responder.changed() => {
+                present = *responder.borrow_and_update();
+                // Once no more are written, those that were are still to be told as it was then.
+                budget.refill_admitted(0)?;
+                let counted = agent.counted()?;
+                log_all(&agent, &events.waiting());
+                agent.accounts().turn(present, &counted);
+                budget.refill_admitted(if present { 0 } else { per_second })?;
             }
         }
+    }
+}
+
+fn log_all(agent: &Agent, events: &[Event]) {
+    for event in events {
+        let has_room = agent.accounts().log_event(event.registry(), fate(event));
+        if has_room {
+            log(agent, event);
+        }
+    }
+}
+
+fn fate(event: &Event) -> Fate {
+    match (event.layer(), event.response()) {
+        (Layer::Socket, _) => Fate::Datagram,
+        (Layer::Nic, Response::Forbidden) => Fate::Admitted,
+        (Layer::Nic, Response::Drop | Response::Reset) => Fate::Stopped,
     }
 }
 
 fn log(agent: &Agent, event: &Event) {
-    let registry = agent.registry_in_slot(event.registry()).unwrap_or_else(|| format!("#{}", event.registry()));
-    let source = IpAddr::from(event.source());
-    let endpoint = std::net::SocketAddr::new(event.destination().into(), event.port());
-    let reason = event.reason().map_or("Unknown", |reason| reason.name());
-    let interface = interface_name(event.ifindex());
-    let response = match event.response() {
-        Response::Drop => "drop",
-        Response::Reset => "reset",
-        Response::Forbidden => "forbidden",
+    let layer = match event.layer() {
+        Layer::Nic => DenialLayer::Xdp,
+        Layer::Socket => DenialLayer::Socket,
     };
-    match event.vtep() {
-        None => info!(registry, %source, %endpoint, reason, response, interface, "denied"),
-        Some(vtep) => {
-            let vtep = IpAddr::from(vtep);
-            info!(registry, %source, vni = event.tag().value(), %vtep, %endpoint, reason, response, interface, "denied");
-        }
+    // What the second layer tells about may have arrived in another namespace, where an index means another interface.
+    let is_here = layer == DenialLayer::Xdp || agent.config().registries.iter().all(|host| host.netns.is_none());
+    agent.log_denial(Denial {
+        time: SystemTime::now(),
+        registry: agent.registry_or_slot(event.registry()),
+        source: IpAddr::from(event.source()),
+        source_port: None,
+        tag: Some(event.tag().value()),
+        vtep: event.vtep().map(IpAddr::from),
+        endpoint: SocketAddr::new(event.destination().into(), event.port()),
+        interface: is_here.then(|| interface_name(event.ifindex())),
+        layer,
+        reason: event.reason().map_or(Denial::UNKNOWN, |reason| reason.name()),
+        response: match event.response() {
+            Response::Drop => DenialResponse::Drop,
+            // With nobody to tell it why, the second layer refuses it.
+            Response::Reset | Response::Forbidden => DenialResponse::Reset,
+        },
+        correlation_id: None,
+    });
+}
+
+fn log_left_out(agent: &Agent, registry: u32, left_out: u64) {
+    let registry = agent.registry_or_slot(registry);
+    warn!(registry, left_out, "more packets were denied than are logged in a second");
+    agent.denials().add(Entry::LeftOut(LeftOut { time: SystemTime::now(), registry, left_out }));
+}
+
+impl Agent {
+    /// Writes a denial to the log, keeps it, and tells it to those who follow.
+    pub(super) fn log_denial(&self, denial: Denial) {
+        denial.log();
+        self.denials().add(Entry::Denied(denial));
     }
-}
 
-/// Packets denied so far, of all registries.
-fn total(agent: &Agent) -> Result<u64, KernelError> {
-    Ok(denied(&agent.reasons()?))
-}
+    pub(super) fn registry_or_slot(&self, slot: u32) -> String {
+        self.registry_in_slot(slot).unwrap_or_else(|| format!("#{slot}"))
+    }
 
-fn denied(counts: &ReasonCounts) -> u64 {
-    let of_registries = counts.iter().filter(|(registry, _)| registry.is_some()).flat_map(|(_, reasons)| reasons);
-    of_registries.filter(|(reason, _)| reason.class() == Class::Deny).map(|(_, packets)| packets).sum()
+    /// What the kernel counted, by registry. A packet is counted as denied before it is as admitted; read in this order, none
+    /// is missing that should be taken off.
+    fn counted(&self) -> Result<BTreeMap<u32, Counted>, KernelError> {
+        let kernel = self.kernel();
+        let (reasons, outcomes) = (kernel.reasons()?, kernel.outcomes()?);
+        drop(kernel);
+        let mut counted: BTreeMap<u32, Counted> = BTreeMap::new();
+        for (registry, reasons) in reasons {
+            let Some(registry) = registry else { continue };
+            let denied = reasons.iter().filter(|(reason, _)| reason.class() == Class::Deny);
+            counted.entry(registry).or_default().denied = denied.map(|(_, packets)| packets).sum();
+        }
+        for (registry, outcomes) in outcomes {
+            let packets = |outcome| outcomes.get(&outcome).copied().unwrap_or_default();
+            let counted = counted.entry(registry).or_default();
+            counted.admitted = packets(Outcome::Admitted);
+            counted.datagrams = packets(Outcome::DatagramRefused);
+            counted.handed = packets(Outcome::LookupForbidden);
+        }
+        Ok(counted)
+    }
 }

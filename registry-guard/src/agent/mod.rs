@@ -1,10 +1,14 @@
 //! The agent: holds the policy, changes it one request at a time, and answers questions about it.
 
+mod accounts;
+mod answered;
 mod asked_endpoint;
 mod blind_spots;
 mod change;
 mod check;
 pub mod daemon;
+mod denial;
+mod denials;
 mod denied_log;
 mod enforcement;
 mod error;
@@ -16,6 +20,7 @@ pub mod responder;
 mod revocation;
 mod second_layer;
 mod status;
+mod steering;
 mod zones;
 
 use std::path::Path;
@@ -24,21 +29,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::Serialize;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tracing::warn;
 
+pub use self::answered::Report;
+pub use self::denial::{Denial, DenialLayer, DenialResponse};
+pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
     State, Status,
 };
 
+use self::accounts::Accounts;
 use self::blind_spots::BlindSpots;
 use self::interfaces::Interfaces;
 use self::revocation::Revocations;
 use self::second_layer::SecondLayer;
 use crate::compile::TrustedPrefixes;
 use crate::config::Config;
-use crate::kernel::{Kernel, KernelError, ReasonCounts, detach_pins as unpin_all, interface_name};
+use crate::kernel::{Kernel, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
 use crate::policy::{Limits, Policy};
 use crate::store::Store;
@@ -61,13 +71,18 @@ struct Inner {
     interfaces: Mutex<Interfaces>,
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
-    /// Whether a responder accepts denied connections.
-    responder_present: AtomicBool,
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
     revocations: Revocations,
     blind_spots: BlindSpots,
+    denials: Denials,
+    /// Held for moments only.
+    accounts: Mutex<Accounts>,
+    /// Whether a responder accepts denied connections.
+    responder_present: watch::Sender<bool>,
+    /// What keeps a responder from being supplied.
+    responder_problem: Mutex<Option<String>>,
 }
 
 /// What became of a change.
@@ -100,6 +115,11 @@ impl Agent {
     /// The configuration this agent was started with.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What was denied lately.
+    pub fn denials(&self) -> &Denials {
+        &self.0.denials
     }
 
     /// Times the rule with this counter decided.
@@ -138,7 +158,7 @@ impl Agent {
     }
 
     pub(self) fn responder_is_present(&self) -> bool {
-        self.0.responder_present.load(Ordering::SeqCst)
+        *self.0.responder_present.borrow()
     }
 
     fn second_layer(&self) -> MutexGuard<'_, SecondLayer> {
@@ -149,16 +169,16 @@ impl Agent {
         self.read(|policy| policy.registries.values().find(|registry| registry.slot == slot).map(|r| r.name.clone()))
     }
 
-    fn reasons(&self) -> Result<ReasonCounts, KernelError> {
-        self.kernel().reasons()
-    }
-
     fn links(&self) -> Result<Vec<Link>, AgentError> {
         Ok(self.0.runtime.block_on(self.0.lister.list())?)
     }
 
     fn kernel(&self) -> MutexGuard<'_, Kernel> {
         self.0.kernel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn interfaces(&self) -> MutexGuard<'_, Interfaces> {

@@ -30,10 +30,10 @@ impl Agent {
         let (second_layer, guards) = self.second_layer_status();
         problems.extend(second_layer.namespaces.iter().flat_map(|namespace| &namespace.problems).cloned());
         if self.wants_responder() && !second_layer.responder {
-            problems.push(
+            problems.push(self.responder_problem().unwrap_or_else(|| {
                 "no responder: denied clients are refused instead of told why; start `registry-guard responder`"
-                    .to_owned(),
-            );
+                    .to_owned()
+            }));
         }
         let enforcing = interfaces.iter().any(|interface| interface.enforcing) || guards;
         if self.is_detached() {

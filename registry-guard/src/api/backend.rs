@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, AgentError, Changed};
+use crate::agent::{Agent, AgentError, Changed, Denials};
 use crate::config::Config;
 use crate::policy::{Change, Policy};
 
-/// What the API asks of the agent. Everything but `policy` and `config` blocks.
+/// What the API asks of the agent. Everything but `policy`, `config` and `denials` blocks.
 pub(super) trait Backend: Send + Sync {
     /// The policy in force; later changes do not show in it.
     fn policy(&self) -> Policy;
@@ -28,6 +28,8 @@ pub(super) trait Backend: Send + Sync {
     fn status(&self) -> Result<Value, AgentError>;
 
     fn rule_hits(&self, counter: u32) -> u64;
+
+    fn denials(&self) -> &Denials;
 
     /// The interfaces that are no longer guarded.
     fn detach(&self) -> Result<Vec<String>, AgentError>;
@@ -65,6 +67,10 @@ impl Backend for Agent {
 
     fn rule_hits(&self, counter: u32) -> u64 {
         Self::rule_hits(self, counter)
+    }
+
+    fn denials(&self) -> &Denials {
+        Self::denials(self)
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod condition;
 mod destroyed;
+mod events;
 mod ip_rule;
 mod network;
 mod path;
@@ -24,7 +25,6 @@ mod subnet_rule;
 mod tests;
 
 pub(crate) use destroyed::DESTROYED_CONNECTIONS;
-pub use routes::router;
 pub use serve::serve;
 pub(crate) use socket::bind_for;
 pub use socket::{ControlSocket, SocketError, bind};

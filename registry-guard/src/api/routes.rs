@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
@@ -11,14 +9,8 @@ use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
 use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
-use super::{check, ip_rule, network, private_endpoint, registry, service, subnet, subnet_rule};
-use crate::agent::Agent;
+use super::{check, events, ip_rule, network, private_endpoint, registry, service, subnet, subnet_rule};
 use crate::policy::{resource_group_id, subscription_id};
-
-/// Every path of the API, answered by `agent`.
-pub fn router(agent: Agent) -> Router {
-    routes(Arc::new(agent))
-}
 
 /// Every path of the API. A path meets the routes with its fixed words in lower case.
 pub(super) fn routes(agent: Shared) -> Router {
@@ -58,6 +50,7 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(&format!("{each_network}/subnets"), get(subnet::list))
         .route(&format!("{each_network}/subnets/{{subnet}}"), get(subnet::show).put(subnet::put).delete(subnet::delete))
         .route("/status", get(service::status))
+        .route("/events", get(events::events))
         .route("/detach", post(service::detach))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

@@ -1,38 +1,43 @@
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::Listener;
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 use tokio::sync::oneshot;
 
-use super::{ControlSocket, router};
+use super::ControlSocket;
+use super::backend::Shared;
+use super::routes::routes;
 use crate::agent::Agent;
 
 /// How long requests that have begun may take once the server is to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers on `socket` until `stop` is ready, then finishes what has begun, for 10 seconds at most, and removes the file.
+/// Answers on `socket` until `stop` is ready, then ends those who follow events, finishes what has begun, for 10 seconds at
+/// most, and removes the file.
 pub async fn serve(
     socket: ControlSocket,
     agent: Agent,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    serve_router(socket, router(agent), stop).await
+    serve_backend(socket, Arc::new(agent), stop).await
 }
 
-pub(super) async fn serve_router(
+pub(super) async fn serve_backend(
     socket: ControlSocket,
-    router: Router,
+    agent: Shared,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (told, stopping) = oneshot::channel::<()>();
+    let denials = agent.denials().clone();
     let stopped = async move {
         stop.await;
+        denials.close();
         drop(told);
     };
-    let server = axum::serve(socket, router).with_graceful_shutdown(stopped);
+    let server = axum::serve(socket, routes(agent)).with_graceful_shutdown(stopped);
     tokio::select! {
         ended = server.into_future() => ended,
         () = async {

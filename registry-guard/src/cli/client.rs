@@ -4,13 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::{Buf as _, BytesMut};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
+use tokio::task::JoinSet;
 
 use super::arguments::Revision;
 use super::failure::Failure;
@@ -105,19 +107,45 @@ impl Client {
 
     /// Sends `call` and returns the body of a successful answer; any other answer is a [`Failure::Api`].
     pub(crate) async fn send(&self, call: Call) -> Result<Bytes, Failure> {
+        let changes = call.method != Method::GET;
+        let mut answer = self.open(call).await?;
+        answer.whole().await.map_err(|error| self.lost(changes, &error))
+    }
+
+    /// Sends `call`, whose answer comes line by line.
+    pub(crate) async fn follow(&self, call: Call) -> Result<LineByLine, Failure> {
+        let answer = self.open(call).await?;
+        Ok(LineByLine { answer, unread: BytesMut::new() })
+    }
+
+    async fn open(&self, call: Call) -> Result<Answering, Failure> {
         let request = call.into_request()?;
         let changes = request.method() != Method::GET;
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))?;
         let lost = |error: hyper::Error| self.lost(changes, &error);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        let driver = tokio::spawn(connection);
+        let driver = JoinSet::from_iter([async {
+            // What becomes of the connection shows in the answer.
+            let _ = connection.await;
+        }]);
         let response = sender.send_request(request).await.map_err(lost)?;
         let status = response.status();
         self.destroyed.fetch_add(destroyed(&response), Ordering::Relaxed);
-        let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
-        driver.abort();
-        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+        let mut answer = Answering { body: response.into_body(), _driver: driver };
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.whole().await.map_err(lost)?;
+        Err(refusal(status, &body))
+    }
+
+    /// The agent ended an answer that only ends with the agent.
+    pub(crate) fn stopped(&self) -> Failure {
+        Failure::NoAgent(format!(
+            "the agent on {} was stopped or has crashed (the kernel keeps enforcing what it last enforced); start it with `registry-guard run`",
+            self.socket.display()
+        ))
     }
 
     /// How many connections the changes destroyed that were made so far.
@@ -146,6 +174,41 @@ impl Client {
 fn destroyed<B>(response: &Response<B>) -> u64 {
     let header = response.headers().get(DESTROYED_CONNECTIONS);
     header.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// An answer whose body is still to come. Its connection ends with it.
+struct Answering {
+    body: Incoming,
+    _driver: JoinSet<()>,
+}
+
+impl Answering {
+    async fn whole(&mut self) -> hyper::Result<Bytes> {
+        Ok((&mut self.body).collect().await?.to_bytes())
+    }
+}
+
+/// An answer that comes line by line.
+pub(crate) struct LineByLine {
+    answer: Answering,
+    unread: BytesMut,
+}
+
+impl LineByLine {
+    /// The next line, without its end; `None` once the agent has ended, however it did.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(length) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line = self.unread.split_to(length).freeze();
+                self.unread.advance(1);
+                return Some(line);
+            }
+            match self.answer.body.frame().await {
+                None | Some(Err(_)) => return None,
+                Some(Ok(frame)) => self.unread.extend_from_slice(frame.data_ref().map_or(&[], AsRef::as_ref)),
+            }
+        }
+    }
 }
 
 /// One sentence: the path, what is wrong with it, what to do.

@@ -7,7 +7,9 @@ use super::arguments::{
     ResponderArguments, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
-use super::commands::{Session, agent, check, network_rule, private_endpoint, registry, subnet, virtual_network};
+use super::commands::{
+    Session, agent, check, events, network_rule, private_endpoint, registry, subnet, virtual_network,
+};
 use super::failure::Failure;
 use super::terminal::Terminal;
 
@@ -39,6 +41,10 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             let session = session(terminal, socket, it.output);
             check::check(session, &it.name, it.source, it.vni, it.destination).await
         }
+        Command::Events(it) if it.follow => {
+            events::follow(session(terminal, socket, it.output), it.name.as_deref()).await
+        }
+        Command::Events(it) => events::list(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
     };

@@ -56,6 +56,12 @@ pub(crate) fn check(registry_name: &str) -> String {
     format!("{}/check", registry(registry_name))
 }
 
+/// What was denied lately, by one registry or by any, or what is denied from now on.
+pub(crate) fn events(registry_name: Option<&str>, follow: bool) -> String {
+    let registry = registry_name.map(|name| format!("&registry={}", encode(name))).unwrap_or_default();
+    format!("/events?follow={follow}{registry}")
+}
+
 /// All virtual networks.
 pub(crate) fn networks() -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks")
@@ -95,6 +101,12 @@ mod tests {
     fn a_name_cannot_leave_its_segment() {
         assert!(registry("../x?y#z").ends_with("/registries/%2E%2E%2Fx%3Fy%23z"));
         assert!(registry("..").ends_with("/registries/%2E%2E"));
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_place_in_a_query() {
+        assert_eq!(events(None, false), "/events?follow=false");
+        assert_eq!(events(Some("a&b=c d"), true), "/events?follow=true&registry=a%26b%3Dc%20d");
     }
 
     #[test]

@@ -100,7 +100,13 @@ impl Seen {
 /// Runs parsed arguments with captured streams.
 pub(crate) async fn run_command(arguments: Arguments) -> Printed {
     let (out, err) = (Captured::default(), Captured::default());
-    let mut terminal = Terminal { out: Box::new(out.clone()), err: Box::new(err.clone()), colour: false, quiet: false };
+    let mut terminal = Terminal {
+        out: Box::new(out.clone()),
+        err: Box::new(err.clone()),
+        colour: false,
+        quiet: false,
+        descriptor: None,
+    };
     let code = match super::dispatch::dispatch(arguments, &mut terminal).await {
         Ok(_) => 0,
         Err(failure) => {

@@ -1,6 +1,11 @@
 //! Where a command reads nothing and writes everything: injected, so that tests run commands in-process.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::oneshot;
 
 use super::failure::Failure;
 
@@ -14,6 +19,8 @@ pub(crate) struct Terminal {
     pub(crate) colour: bool,
     /// `--only-show-errors`: notes and warnings are dropped.
     pub(crate) quiet: bool,
+    /// Where `out` goes in the end, if that can be watched.
+    pub(crate) descriptor: Option<io::Stdout>,
 }
 
 impl Terminal {
@@ -25,6 +32,7 @@ impl Terminal {
             err: Box::new(UntilClosed::new(io::stderr())),
             colour: io::stdout().is_terminal() && !no_colour,
             quiet: false,
+            descriptor: Some(io::stdout()),
         }
     }
 
@@ -48,9 +56,37 @@ impl Terminal {
         let _ = writeln!(self.err, "ERROR: {failure}");
     }
 
+    /// Ends when nobody reads standard output any more: its pipe or its terminal was closed.
+    pub(crate) fn unread(&self) -> impl Future<Output = ()> + use<> {
+        let (tell, told) = oneshot::channel();
+        let descriptor = self.descriptor.as_ref().and_then(|stdout| stdout.as_fd().try_clone_to_owned().ok());
+        // Not a thread of the runtime: nothing ends this wait but the end of the reader, or of the process.
+        std::thread::spawn(move || {
+            if descriptor.is_some_and(|descriptor| wait_until_closed(&descriptor)) {
+                let _ = tell.send(());
+            }
+        });
+        async move {
+            if told.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Writes out what is buffered.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(|error| Failure::unwritten(&error))
+    }
+}
+
+/// `poll` with no event asked for reports errors and the end of the other side (POLLERR, POLLHUP), which no flag turns off.
+/// False if it cannot be watched.
+fn wait_until_closed(descriptor: &OwnedFd) -> bool {
+    loop {
+        match poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::empty())], PollTimeout::NONE) {
+            Err(Errno::EINTR) | Ok(0) => {}
+            result => return result.is_ok(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use aya::maps::{Array, MapData, RingBuf};
-use registry_guard_common::Event;
+use registry_guard_common::{EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, Event};
 use tokio::io::unix::AsyncFd;
 use zerocopy::FromBytes as _;
 
@@ -32,14 +32,23 @@ impl EventStream {
     /// Waits until there are events and returns them all.
     pub async fn next(&mut self) -> io::Result<Vec<Event>> {
         let mut ready = self.0.readable_mut().await?;
-        let ring = ready.get_inner_mut();
-        let mut events = Vec::new();
-        while let Some(bytes) = ring.next() {
-            events.extend(Event::read_from_prefix(&bytes).map(|(event, _)| event));
-        }
+        let events = read(ready.get_inner_mut());
         ready.clear_ready();
         Ok(events)
     }
+
+    /// Returns the events that are there already.
+    pub fn waiting(&mut self) -> Vec<Event> {
+        read(self.0.get_mut())
+    }
+}
+
+fn read(ring: &mut RingBuf<MapData>) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(bytes) = ring.next() {
+        events.extend(Event::read_from_prefix(&bytes).map(|(event, _)| event));
+    }
+    events
 }
 
 /// How many denied packets the program may still tell about.
@@ -50,13 +59,18 @@ impl EventBudget {
         Self(map)
     }
 
-    /// Allows this many events from now on, whatever was left.
+    /// Allows this many events of denied packets that go no further from now on, whatever was left.
     pub fn refill(&mut self, events: u32) -> Result<(), KernelError> {
-        Ok(self.0.set(0, i64::from(events), 0)?)
+        Ok(self.0.set(EVENT_BUDGET_STOPPED, i64::from(events), 0)?)
+    }
+
+    /// Allows this many events of denied SYNs that go on to be told why from now on, whatever was left.
+    pub fn refill_admitted(&mut self, events: u32) -> Result<(), KernelError> {
+        Ok(self.0.set(EVENT_BUDGET_ADMITTED, i64::from(events), 0)?)
     }
 
     /// Whether the budget is used up.
     pub fn is_spent(&self) -> Result<bool, KernelError> {
-        Ok(self.0.get(&0, 0)? <= 0)
+        Ok(self.0.get(&EVENT_BUDGET_STOPPED, 0)? <= 0)
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, MapData};
+use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
 use ipnet::IpNet;
 use registry_guard_common::{
     Address, Budget, Endpoint, EndpointKey, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
@@ -71,6 +71,22 @@ impl HostMaps {
             self.endpoints.remove(&key)?;
         }
         Ok(())
+    }
+
+    pub(super) fn endpoint(
+        &self,
+        namespace: u8,
+        address: &Address,
+        port: u16,
+    ) -> Result<Option<Endpoint>, KernelError> {
+        let wildcard = EndpointKey::wildcard(namespace, address.family(), port);
+        for key in [EndpointKey::exact(namespace, address, port), wildcard] {
+            match self.endpoints.get(&key, 0) {
+                Err(MapError::KeyNotFound) => {}
+                found => return Ok(Some(found?)),
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use registry_guard_common::{FlowKey, FlowRecord, Interface};
+use registry_guard_common::{Address, Endpoint, FlowKey, FlowRecord, Interface};
 
 pub(crate) use self::attach::interface_name;
 pub use self::attach::{AttachError, Attachment, detach_pins, pinned_links};
@@ -119,6 +119,11 @@ impl Kernel {
     /// What the second layer remembers about a connection.
     pub fn flow(&self, key: &FlowKey) -> Result<Option<FlowRecord>, KernelError> {
         self.flows.get(key)
+    }
+
+    /// The endpoint at this address and port in the network namespace with this number, itself or through a wildcard.
+    pub fn endpoint(&self, namespace: u8, address: &Address, port: u16) -> Result<Option<Endpoint>, KernelError> {
+        self.host.endpoint(namespace, address, port)
     }
 
     /// What was done, by registry, summed over all CPUs.

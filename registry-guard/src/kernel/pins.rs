@@ -8,10 +8,10 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use registry_guard_common::{
-    BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BYTES, Endpoint, EndpointKey, FLOW_CAPACITY,
-    FlowKey, FlowRecord, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY,
-    LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS, RuleKey, Settings,
-    VTEP_CAPACITY,
+    BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BUDGETS, EVENT_BYTES, Endpoint, EndpointKey,
+    FLOW_CAPACITY, FlowKey, FlowRecord, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
+    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS,
+    RuleKey, Settings, VTEP_CAPACITY,
 };
 
 use super::KernelError;
@@ -154,7 +154,7 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
         ("REASONS", shape(index, size::<u64>(), REASON_COUNTERS)),
         ("RULE_HITS", shape(index, size::<u64>(), rule_capacity)),
         ("EVENTS", shape(0, 0, EVENT_BYTES)),
-        ("EVENT_BUDGET", shape(index, size::<i64>(), 1)),
+        ("EVENT_BUDGET", shape(index, size::<i64>(), EVENT_BUDGETS)),
         ("OUTCOMES", shape(index, size::<u64>(), OUTCOME_COUNTERS)),
         ("INTERFACES", shape(size::<InterfaceKey>(), size::<Interface>(), INTERFACE_CAPACITY)),
         ("LOCAL_ADDRESSES", shape(size::<LocalAddressKey>(), size::<u32>(), LOCAL_ADDRESS_CAPACITY)),

@@ -1,4 +1,5 @@
 mod conditions;
+mod events;
 mod networks;
 mod private_endpoints;
 mod refusals;

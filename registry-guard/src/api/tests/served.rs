@@ -11,12 +11,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::stand_in::StandIn;
-use crate::api::routes::routes;
-use crate::api::serve::serve_router;
+use crate::agent::Denials;
+use crate::api::backend::Backend as _;
+use crate::api::serve::serve_backend;
 use crate::api::socket::bind;
 
 /// The API on a socket, with a stand-in behind it.
 pub(super) struct Served {
+    pub(super) denials: Denials,
     pub(super) folder: tempfile::TempDir,
     pub(super) stop: Option<oneshot::Sender<()>>,
     pub(super) ended: JoinHandle<std::io::Result<()>>,
@@ -35,11 +37,12 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let socket = bind(&folder.path().join("control.sock")).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let router = routes(Arc::new(StandIn::new()));
-        let ended = tokio::spawn(serve_router(socket, router, async {
+        let backend = Arc::new(StandIn::new());
+        let denials = backend.denials().clone();
+        let ended = tokio::spawn(serve_backend(socket, backend, async {
             let _ = stopped.await;
         }));
-        Self { folder, stop: Some(stop), ended }
+        Self { denials, folder, stop: Some(stop), ended }
     }
 
     pub(super) fn socket(&self) -> PathBuf {

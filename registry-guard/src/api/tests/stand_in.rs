@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed};
+use crate::agent::{AgentError, Changed, Denials};
 use crate::api::backend::Backend;
 use crate::config::Config;
 use crate::policy::{Change, Policy, Registry, Settings};
@@ -13,6 +13,7 @@ use crate::policy::{Change, Policy, Registry, Settings};
 pub(super) struct StandIn {
     config: Config,
     policy: Mutex<Policy>,
+    denials: Denials,
 }
 
 const CONFIG: &str = r#"
@@ -39,7 +40,7 @@ impl StandIn {
             (host.name.to_ascii_lowercase(), registry)
         });
         let policy = Policy::new(7, registries.collect(), [].into(), []);
-        Self { config, policy: Mutex::new(policy) }
+        Self { config, policy: Mutex::new(policy), denials: Denials::default() }
     }
 }
 
@@ -84,6 +85,10 @@ impl Backend for StandIn {
 
     fn rule_hits(&self, counter: u32) -> u64 {
         100 + u64::from(counter)
+    }
+
+    fn denials(&self) -> &Denials {
+        &self.denials
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

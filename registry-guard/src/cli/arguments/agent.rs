@@ -25,6 +25,14 @@ pub(crate) struct RunArguments {
     /// The bpffs of this agent, mounted if need be
     #[arg(long, value_name = "FOLDER", env = "REGISTRY_GUARD_PINS", default_value = paths::PINS)]
     pub(crate) pins: PathBuf,
+    /// The Unix socket for the responder
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "REGISTRY_GUARD_RESPONDER_SOCKET",
+        default_value = paths::RESPONDER_SOCKET
+    )]
+    pub(crate) responder_socket: PathBuf,
 }
 
 /// `status`

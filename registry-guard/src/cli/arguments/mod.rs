@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod events;
 mod network_rule;
 mod output;
 mod paths;
@@ -31,6 +32,7 @@ pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
+use events::EventsArguments;
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
 
 /// Lets only the networks its owner names reach a container registry, decided in the kernel.
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show the revision, the interfaces and their XDP mode, the programs and the counters
     Status(StatusArguments),
+    /// Show who was denied lately, or follow who is denied now
+    Events(EventsArguments),
     /// Stop enforcing: the only command that takes protection away
     Detach(DetachArguments),
 }

@@ -63,6 +63,8 @@ fn every_verb_of_the_design_parses() {
         "check --name contoso --source 203.0.113.9",
         "check --name contoso --source 10.1.7.20 --vni 5001",
         "status",
+        "events",
+        "events --follow --name contoso --output json",
         "detach",
         "detach --pins /p",
     ] {

@@ -13,8 +13,10 @@ use crate::cli::view::{Column, ResourceView, StatusView};
 
 /// Runs the daemon until it is told to stop.
 pub(crate) async fn run(arguments: RunArguments, socket: PathBuf) -> Result<(), Failure> {
-    let RunArguments { config, state, pins } = arguments;
-    daemon::run(RunOptions { config, state, pins, socket }).await.map_err(|error| Failure::Local(format!("{error:#}")))
+    let RunArguments { config, state, pins, responder_socket } = arguments;
+    daemon::run(RunOptions { config, state, pins, socket, responder_socket })
+        .await
+        .map_err(|error| Failure::Local(format!("{error:#}")))
 }
 
 /// `status`

@@ -1,12 +1,14 @@
 //! The formats of `az`: json, jsonc, table, tsv, yaml, none, each after an optional `JMESPath` query.
 
 mod colour;
+mod lines;
 mod query;
 mod table;
 mod tsv;
 
 use serde::Serialize;
 
+pub(crate) use lines::Lines;
 pub(crate) use query::{Query, STACK as QUERY_STACK};
 pub(crate) use table::Table;
 
