@@ -1,5 +1,7 @@
 //! Decides how an accepted change reaches the kernel, without touching it.
 
+use registry_guard_common::Class;
+
 use crate::compile::{TrustedPrefixes, ip_row, private_endpoint_row, subnet_rows};
 use crate::kernel::{Row, Table};
 use crate::policy::{Edit, IpRule, Policy, PrivateEndpoint, Subject, SubnetRule};
@@ -27,6 +29,22 @@ pub enum Plan {
     },
     /// The tables of these registries (lower-case names) are built anew, then each is swapped in one step.
     Swap(Vec<String>),
+}
+
+impl Plan {
+    /// The registries (lower-case names) that may deny a source which they allowed before: a pure addition of what allows,
+    /// and a pure removal of what denies, deny nobody.
+    pub fn may_deny(&self, before: &Policy) -> Vec<String> {
+        let denies = |row: &Row| row.entry().reason().class() != Class::Allow;
+        let slot = match self {
+            Self::Swap(registries) => return registries.clone(),
+            Self::Insert { slot, row, .. } if denies(row) => *slot,
+            Self::Remove { slot, row } if !denies(row) => *slot,
+            Self::Nothing | Self::Insert { .. } | Self::Remove { .. } => return Vec::new(),
+        };
+        let in_slot = before.registries.iter().filter(|(_, registry)| registry.slot == slot);
+        in_slot.map(|(name, _)| name.clone()).collect()
+    }
 }
 
 /// The plan for `edits`, which come from validating a change of `before`, on a host that trusts services at `trusted`.
@@ -227,6 +245,32 @@ mod tests {
         assert_eq!(plan(&policy, std::slice::from_ref(&edit)), Plan::Nothing);
         policy.registries.get_mut("fabrikam").unwrap().subnet_rules.push(subnet_rule());
         assert_eq!(plan(&policy, &[edit]), Plan::Swap(vec!["fabrikam".to_owned()]));
+    }
+
+    #[test]
+    fn only_what_may_deny_somebody_concerns_open_connections() {
+        let policy = policy(&["10.1.0.0/16"]);
+        let (allow, deny) = (rule("203.0.113.0/24", Action::Allow), rule("203.0.113.0/24", Action::Deny));
+        let insert = |rule: &IpRule, before: Option<&IpRule>| Plan::Insert {
+            slot: SLOT,
+            row: row(rule),
+            before: before.map(row),
+        };
+        let remove = |rule: &IpRule| Plan::Remove { slot: SLOT, row: row(rule) };
+        for harmless in [
+            Plan::Nothing,
+            insert(&allow, None),
+            insert(&allow, Some(&allow)),
+            insert(&allow, Some(&deny)),
+            remove(&deny),
+        ] {
+            assert_eq!(harmless.may_deny(&policy), Vec::<String>::new(), "{harmless:?}");
+        }
+        for denying in [insert(&deny, None), insert(&deny, Some(&allow)), remove(&allow)] {
+            assert_eq!(denying.may_deny(&policy), [contoso()], "{denying:?}");
+        }
+        let swap = vec![contoso(), "fabrikam".to_owned()];
+        assert_eq!(Plan::Swap(swap.clone()).may_deny(&policy), swap);
     }
 
     #[test]

@@ -25,10 +25,14 @@ impl Agent {
             Ok::<_, AgentError>((policy.revision, policy.validate(change, &self.0.limits)?))
         })?;
         if edits.is_empty() {
-            return Ok(Changed { revision, changed: false });
+            return Ok(Changed { revision, changed: false, destroyed: 0 });
         }
         let revision = revision + 1;
-        let plan = self.read(|policy| plan(policy, &edits, &self.0.trusted));
+        let (plan, concerned) = self.read(|policy| {
+            let plan = plan(policy, &edits, &self.0.trusted);
+            let concerned = plan.may_deny(policy);
+            (plan, concerned)
+        });
         let fresh = self.read(|policy| fresh_counters(policy, &edits));
         // A copy of the rules is only made where tables are built from it anyway.
         let after = matches!(plan, Plan::Swap(_)).then(|| {
@@ -54,15 +58,20 @@ impl Agent {
             }
             return Err(problem.into());
         }
+        self.adopt(after, &edits, revision);
+        info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
+        Ok(Changed { revision, changed: true, destroyed: self.revoke(&concerned) })
+    }
+
+    /// Makes the model what the store and the kernel already hold.
+    fn adopt(&self, after: Option<Policy>, edits: &[Edit], revision: u64) {
         let mut policy = self.0.policy.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(after) = after {
             *policy = after;
         } else {
-            policy.apply(&edits);
+            policy.apply(edits);
             policy.revision = revision;
         }
-        info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
-        Ok(Changed { revision, changed: true })
     }
 }
 

@@ -74,12 +74,7 @@ impl Agent {
 
     /// The SYN that `report` asks about.
     fn question(&self, report: &CheckReport, endpoint: SocketAddr) -> Option<Vec<u8>> {
-        let syn = question::syn(report.source, endpoint)?;
-        let Some(vni) = report.vni else { return Some(syn) };
-        let vxlan = &self.config().vxlan;
-        // With no trusted VTEP at all, any address shows that none is trusted.
-        let vtep = vxlan.trusted_vteps.first().map_or(question::unspecified(report.source), ipnet::IpNet::network);
-        question::encapsulate(&syn, vtep, vxlan.port, vni)
+        question::connection(&self.config().vxlan, report.source, endpoint, report.vni)
     }
 }
 

@@ -13,7 +13,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
+use super::blind_spots::{self, BlindSpots};
 use super::interfaces::{Interfaces, preflight};
+use super::revocation::Revocations;
 use super::second_layer::SecondLayer;
 use super::{Agent, Inner, InterfaceStatus, denied_log, host};
 use crate::api;
@@ -60,10 +62,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
 
+    let blind_spots = BlindSpots::default();
+    blind_spots.look(&config);
+
     // Nothing before this line changes anything in the kernel.
     let mut kernel = Kernel::load(pins, limits.rules)?;
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
-    enforce(&config, &policy, &trusted, &mut kernel, &second_layer)?;
+    enforce(&config, &policy, &trusted, &mut kernel, (&second_layer, &blind_spots))?;
     let events = kernel.take_events();
     let agent = Agent(Arc::new(Inner {
         config,
@@ -78,6 +83,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),
+        revocations: Revocations::default(),
+        blind_spots,
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;
@@ -92,6 +99,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         });
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
+    tokio::spawn(blind_spots::follow(agent.clone()));
     info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
     api::serve(listener, agent, stop_signal()?).await.context("serving the control socket")?;
     info!("stopped; what was enforced stays enforced");
@@ -115,14 +123,14 @@ fn enforce(
     policy: &Policy,
     trusted: &TrustedPrefixes,
     kernel: &mut Kernel,
-    layer: &SecondLayer,
+    (layer, blind): (&SecondLayer, &BlindSpots),
 ) -> anyhow::Result<()> {
     let capacity = trusted.capacity(config.limits.rules);
     for registry in policy.registries.values() {
         let table = compile(registry, policy, trusted);
         kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
     }
-    kernel.set_host(&host::host_tables(config, policy, layer))?;
+    kernel.set_host(&host::host_tables(config, policy, layer, blind))?;
     Ok(())
 }
 

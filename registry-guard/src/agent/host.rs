@@ -3,24 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use registry_guard_common::{Address, Budget, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
+use super::blind_spots::BlindSpots;
 use super::second_layer::SecondLayer;
 use crate::config::{Config, DenyResponse, RegistryHost, UdpPolicy};
 use crate::kernel::HostTables;
 use crate::policy::Policy;
 
 /// The tables for `config`, with the slots that `policy` gave its registries. A denied connection passes the NIC only where
-/// `layer` is there to deny it again.
-pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer) -> HostTables {
+/// `layer` is there to deny it again, and sees it.
+pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer, blind: &BlindSpots) -> HostTables {
     let (mut endpoints, mut budgets) = (HashMap::new(), BTreeMap::new());
     for host in &config.registries {
         let Some(slot) = policy.registry(&host.name).and_then(|registry| u16::try_from(registry.slot).ok()) else {
             continue;
         };
         budgets.insert(u32::from(slot), Budget::new(host.budget.per_source, host.budget.total));
-        let at_socket = endpoint(slot, host);
-        let at_nic = if layer.guards(&host.name) { at_socket } else { at_socket.without_answer() };
+        let at_socket = endpoint(slot, host, blind.allow_local(host));
+        let is_judged_again = layer.guards(&host.name) && !blind.hide(&host.name);
+        let at_nic = if is_judged_again { at_socket } else { at_socket.without_answer() };
         for address in host.addresses() {
             endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, at_nic)));
         }
@@ -32,7 +35,26 @@ pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer)
     HostTables { vxlan_port: config.vxlan.port, trusted_vteps: config.vxlan.trusted_vteps.clone(), endpoints, budgets }
 }
 
-fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {
+/// The addresses of the network namespace of the calling thread.
+pub(super) fn own_addresses() -> nix::Result<Vec<IpAddr>> {
+    let address = |interface: InterfaceAddress| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::from(address.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::from(address.ip())))
+    };
+    Ok(getifaddrs()?.filter_map(address).collect())
+}
+
+/// Whether a connection to `local` arrives at `endpoint`, which may be a wildcard.
+pub(super) fn hears(endpoint: SocketAddr, local: SocketAddr) -> bool {
+    let address = match endpoint.ip() {
+        ip if ip.is_unspecified() => ip.is_ipv6() || local.is_ipv4(),
+        ip => ip == local.ip(),
+    };
+    address && endpoint.port() == local.port()
+}
+
+fn endpoint(slot: u16, host: &RegistryHost, allow_local: bool) -> Endpoint {
     let response = match host.deny_response {
         DenyResponse::Forbidden => Response::Forbidden,
         DenyResponse::Drop => Response::Drop,
@@ -42,7 +64,7 @@ fn endpoint(slot: u16, host: &RegistryHost) -> Endpoint {
         UdpPolicy::Deny => Datagrams::Deny,
         UdpPolicy::Judge => Datagrams::Judge,
     };
-    let local = if host.allow_local { LocalTraffic::Allow } else { LocalTraffic::Judge };
+    let local = if allow_local { LocalTraffic::Allow } else { LocalTraffic::Judge };
     Endpoint::new(slot, response, datagrams, local)
 }
 

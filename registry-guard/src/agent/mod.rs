@@ -1,6 +1,7 @@
 //! The agent: holds the policy, changes it one request at a time, and answers questions about it.
 
 mod asked_endpoint;
+mod blind_spots;
 mod change;
 mod check;
 pub mod daemon;
@@ -11,6 +12,7 @@ mod host;
 mod interfaces;
 mod question;
 mod report;
+mod revocation;
 mod second_layer;
 mod status;
 mod zones;
@@ -19,6 +21,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use serde::Serialize;
 use tokio::runtime::Handle;
 use tracing::warn;
 
@@ -28,7 +31,9 @@ pub use self::report::{
     State, Status,
 };
 
+use self::blind_spots::BlindSpots;
 use self::interfaces::Interfaces;
+use self::revocation::Revocations;
 use self::second_layer::SecondLayer;
 use crate::compile::TrustedPrefixes;
 use crate::config::Config;
@@ -60,15 +65,20 @@ struct Inner {
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
+    revocations: Revocations,
+    blind_spots: BlindSpots,
 }
 
 /// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// The revision that the kernel enforces.
     pub revision: u64,
     /// Whether the policy was not so already.
     pub changed: bool,
+    /// Connections that were destroyed because their source is denied now.
+    #[serde(rename = "destroyedConnections")]
+    pub destroyed: u64,
 }
 
 /// Takes the program off every interface when no agent runs, and names the interfaces.

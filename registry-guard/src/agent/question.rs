@@ -4,14 +4,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::PacketBuilder;
 
+use crate::config::Vxlan;
+
 const SOURCE_PORT: u16 = 49_152;
 const HOP_LIMIT: u8 = 64;
 const WINDOW: u16 = 64_240;
 /// Locally administered, so nobody's (RFC 7042 section 2.1).
 const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 
+/// A SYN from `source` to `destination`, from the network with this VNI if there is one; `None` where their families differ.
+pub(super) fn connection(vxlan: &Vxlan, source: IpAddr, destination: SocketAddr, vni: Option<u32>) -> Option<Vec<u8>> {
+    let syn = syn(source, destination)?;
+    let Some(vni) = vni else { return Some(syn) };
+    // With no trusted VTEP at all, any address shows that none is trusted.
+    let vtep = vxlan.trusted_vteps.first().map_or(unspecified(source), ipnet::IpNet::network);
+    encapsulate(&syn, vtep, vxlan.port, vni)
+}
+
 /// A SYN from `source` to `destination`.
-pub(super) fn syn(source: IpAddr, destination: SocketAddr) -> Option<Vec<u8>> {
+fn syn(source: IpAddr, destination: SocketAddr) -> Option<Vec<u8>> {
     let packet = ip(source, destination.ip())?.tcp(SOURCE_PORT, destination.port(), 0, WINDOW).syn();
     let mut frame = Vec::with_capacity(packet.size(0));
     packet.write(&mut frame, &[]).ok()?;
@@ -19,7 +30,7 @@ pub(super) fn syn(source: IpAddr, destination: SocketAddr) -> Option<Vec<u8>> {
 }
 
 /// `inner` in VXLAN with this VNI, from `vtep` to an address of the same family, UDP port `port`.
-pub(super) fn encapsulate(inner: &[u8], vtep: IpAddr, port: u16, vni: u32) -> Option<Vec<u8>> {
+fn encapsulate(inner: &[u8], vtep: IpAddr, port: u16, vni: u32) -> Option<Vec<u8>> {
     let [_, high, middle, low] = vni.to_be_bytes();
     let payload = [&[0x08, 0, 0, 0, high, middle, low, 0], inner].concat();
     let packet = ip(vtep, unspecified(vtep))?.udp(SOURCE_PORT, port);

@@ -68,6 +68,8 @@ pub struct Status {
     pub problems: Vec<String>,
     /// The revision of the policy, which the kernel enforces.
     pub revision: u64,
+    /// Connections destroyed since this agent was started, because a change denied their source.
+    pub destroyed_connections: u64,
     /// The version of this agent.
     pub version: &'static str,
     /// The program in the kernel.

@@ -153,7 +153,8 @@ impl Agent {
             warn!(gone, "network namespaces of registries are gone, or are not in config.toml any more");
         }
         let is_told = self.responder_is_present() || !self.wants_responder();
-        let stands = is_told && layer.places.iter().all(|place| place.guards && place.problems.is_empty());
+        let is_blind = self.config().registries.iter().any(|registry| self.0.blind_spots.hide(&registry.name));
+        let stands = is_told && !is_blind && layer.places.iter().all(|place| place.guards && place.problems.is_empty());
         if stands != layer.stands {
             if stands {
                 info!("the second layer stands");
@@ -164,7 +165,7 @@ impl Agent {
         }
         layer.stands = stands;
         kernel.set_second_layer(stands)?;
-        let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer));
+        let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer, &self.0.blind_spots));
         kernel.set_host(&tables)?;
         Ok(())
     }

@@ -39,6 +39,8 @@ impl Agent {
         if self.is_detached() {
             problems.insert(0, "detached: start the agent again to enforce".to_owned());
         }
+        problems.extend(self.0.blind_spots.problems());
+        problems.extend(self.0.revocations.problems());
         let config = self.config();
         let (revision, registries) = self.read(|policy| {
             let registries = config.registries.iter().filter_map(|host| {
@@ -76,6 +78,7 @@ impl Agent {
             },
             problems,
             revision,
+            destroyed_connections: self.0.revocations.destroyed(),
             version: env!("CARGO_PKG_VERSION"),
             program: ProgramStatus {
                 name: GUARD_XDP,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::refusal::Refusal;
+use crate::agent::Changed;
 
 /// What a handler gives back.
 pub(super) type Answer = Result<Response, Refusal>;
@@ -33,6 +34,15 @@ pub(super) fn ok_at(revision: u64, body: &impl Serialize) -> Answer {
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// The answer to a removal: what there was, and what became of it.
+#[derive(Serialize)]
+pub(super) struct Removed {
+    #[serde(flatten)]
+    pub(super) what: serde_json::Value,
+    #[serde(flatten)]
+    pub(super) changed: Changed,
 }
 
 /// The entity tag of everything at `revision`.

@@ -3,17 +3,23 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 
 use super::backend::Backend;
+use super::destroyed::Destroyed;
 use super::refusal::Refusal;
 use crate::agent::Changed;
 use crate::policy::Change;
 
 /// The revision that a change needs, from the header `If-Match`.
-pub(super) struct Condition(Option<String>);
+pub(super) struct Condition {
+    revision: Option<String>,
+    destroyed: Destroyed,
+}
 
 impl Condition {
     /// Makes the change if the condition holds.
     pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
-        Ok(agent.change(self.0.as_deref(), change)?)
+        let changed = agent.change(self.revision.as_deref(), change)?;
+        self.destroyed.note(changed.destroyed);
+        Ok(changed)
     }
 }
 
@@ -21,7 +27,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        text(parts, &header::IF_MATCH).map(Self)
+        let destroyed = parts.extensions.get().cloned().unwrap_or_default();
+        Ok(Self { revision: text(parts, &header::IF_MATCH)?, destroyed })
     }
 }
 

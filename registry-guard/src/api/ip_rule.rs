@@ -4,11 +4,12 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{Answer, Listed, blocking, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::Condition;
 use super::segment::Segments;
+use crate::agent::Changed;
 use crate::policy::{Action, Change, IpRule};
 
 #[derive(Serialize)]
@@ -18,8 +19,8 @@ struct View<'a> {
     hits: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changed: Option<bool>,
+    #[serde(flatten)]
+    changed: Option<Changed>,
 }
 
 /// The body of a PUT: all of it may be missing.
@@ -29,7 +30,7 @@ pub(super) struct RuleBody {
     pub(super) action: Option<String>,
 }
 
-fn view<'a>(agent: &dyn Backend, rule: &'a IpRule, revision: Option<u64>, changed: Option<bool>) -> View<'a> {
+fn view<'a>(agent: &dyn Backend, rule: &'a IpRule, revision: Option<u64>, changed: Option<Changed>) -> View<'a> {
     View { action: rule.action, value: &rule.value, hits: agent.rule_hits(rule.counter), revision, changed }
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn put(
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_ip_rule(&registry, &value)?;
-        ok_at(changed.revision, &view(&*agent, rule, Some(changed.revision), Some(changed.changed)))
+        ok_at(changed.revision, &view(&*agent, rule, None, Some(changed)))
     })
     .await
 }
@@ -84,7 +85,7 @@ pub(super) async fn delete(
     blocking(move || {
         let change = Change::RemoveIpRule { registry, value: value.clone() };
         let changed = condition.change(&*agent, &change)?;
-        ok(&json!({"value": value, "revision": changed.revision, "changed": changed.changed}))
+        ok(&Removed { what: json!({"value": value}), changed })
     })
     .await
 }

@@ -6,6 +6,7 @@ mod backend;
 mod body;
 mod check;
 mod condition;
+mod destroyed;
 mod ip_rule;
 mod network;
 mod path;
@@ -22,6 +23,7 @@ mod subnet_rule;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use destroyed::DESTROYED_CONNECTIONS;
 pub use routes::router;
 pub use serve::serve;
 pub use socket::{ControlSocket, SocketError, bind};

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{Answer, Listed, blocking, etag, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, etag, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::{Condition, OnlyIfAbsent};
@@ -144,8 +144,7 @@ pub(super) async fn delete(
 ) -> Answer {
     blocking(move || {
         let changed = condition.change(&*agent, &Change::DeleteNetwork { name: name.clone() })?;
-        let (revision, changed) = (changed.revision, changed.changed);
-        ok(&json!({"id": network_id(&name), "name": name, "revision": revision, "changed": changed}))
+        ok(&Removed { what: json!({"id": network_id(&name), "name": name}), changed })
     })
     .await
 }

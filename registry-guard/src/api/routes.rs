@@ -3,11 +3,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::map_request;
+use axum::middleware::{from_fn, map_request};
 use axum::routing::{get, post};
 
 use super::backend::Shared;
 use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
+use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{check, ip_rule, network, private_endpoint, registry, service, subnet, subnet_rule};
@@ -64,7 +65,7 @@ pub(super) fn routes(agent: Shared) -> Router {
         .with_state(agent);
 
     // A layer around routes runs after the path has chosen one; around a fallback, before.
-    Router::new().fallback_service(routes).layer(map_request(async |request| normalise(request)))
+    Router::new().fallback_service(routes).layer(from_fn(report)).layer(map_request(async |request| normalise(request)))
 }
 
 async fn no_such_path(uri: Uri) -> Refusal {

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{Answer, Listed, blocking, etag, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, etag, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::{Condition, OnlyIfAbsent};
@@ -157,7 +157,7 @@ pub(super) async fn delete(
         let change = Change::DeleteSubnet { network: network.clone(), name: name.clone() };
         let changed = condition.change(&*agent, &change)?;
         let id = SubnetId::new(network, name.as_str()).to_string();
-        ok(&json!({"id": id, "name": name, "revision": changed.revision, "changed": changed.changed}))
+        ok(&Removed { what: json!({"id": id, "name": name}), changed })
     })
     .await
 }

@@ -4,12 +4,13 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::json;
 
-use super::answer::{Answer, Listed, blocking, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::Condition;
 use super::ip_rule::RuleBody;
 use super::segment::Segments;
+use crate::agent::Changed;
 use crate::policy::{Action, Change, Policy, Subnet, SubnetId, SubnetRule};
 
 #[derive(Serialize)]
@@ -23,8 +24,8 @@ struct View<'a> {
     hits: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changed: Option<bool>,
+    #[serde(flatten)]
+    changed: Option<Changed>,
 }
 
 fn view<'a>(
@@ -32,7 +33,7 @@ fn view<'a>(
     policy: &Policy,
     rule: &'a SubnetRule,
     revision: Option<u64>,
-    changed: Option<bool>,
+    changed: Option<Changed>,
 ) -> View<'a> {
     View {
         action: rule.action,
@@ -79,7 +80,7 @@ pub(super) async fn put(
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_subnet_rule(&registry, &id)?;
-        let view = view(&*agent, &policy, rule, Some(changed.revision), Some(changed.changed));
+        let view = view(&*agent, &policy, rule, None, Some(changed));
         ok_at(changed.revision, &view)
     })
     .await
@@ -94,8 +95,7 @@ pub(super) async fn delete(
     blocking(move || {
         let change = Change::RemoveSubnetRule { registry, subnet_id: id.clone() };
         let changed = condition.change(&*agent, &change)?;
-        let (revision, changed) = (changed.revision, changed.changed);
-        ok(&json!({"id": id, "virtualNetworkSubnetResourceId": id, "revision": revision, "changed": changed}))
+        ok(&Removed { what: json!({"id": id, "virtualNetworkSubnetResourceId": id}), changed })
     })
     .await
 }

@@ -2,17 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
 use super::arguments::Revision;
 use super::failure::Failure;
+use crate::api::DESTROYED_CONNECTIONS;
 
 /// A request, before it is sent.
 pub(crate) struct Call {
@@ -92,12 +94,13 @@ impl Call {
 /// The agent behind one socket.
 pub(crate) struct Client {
     socket: PathBuf,
+    destroyed: AtomicU64,
 }
 
 impl Client {
     /// Connects only when a call is sent.
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+        Self { socket, destroyed: AtomicU64::new(0) }
     }
 
     /// Sends `call` and returns the body of a successful answer; any other answer is a [`Failure::Api`].
@@ -111,9 +114,15 @@ impl Client {
         let driver = tokio::spawn(connection);
         let response = sender.send_request(request).await.map_err(lost)?;
         let status = response.status();
+        self.destroyed.fetch_add(destroyed(&response), Ordering::Relaxed);
         let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
         driver.abort();
         if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    /// How many connections the changes destroyed that were made so far.
+    pub(crate) fn destroyed(&self) -> u64 {
+        self.destroyed.load(Ordering::Relaxed)
     }
 
     /// The agent's path, for messages.
@@ -132,6 +141,11 @@ impl Client {
             self.socket.display()
         ))
     }
+}
+
+fn destroyed<B>(response: &Response<B>) -> u64 {
+    let header = response.headers().get(DESTROYED_CONNECTIONS);
+    header.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// One sentence: the path, what is wrong with it, what to do.

@@ -141,6 +141,11 @@ impl Kernel {
         self.rules.remove(slot, row)
     }
 
+    /// Returns after every packet is judged, and what it opens is there, that met the table in `slot` before this call.
+    pub fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
+        self.rules.settle(slot)
+    }
+
     /// Times the rule with this counter decided since its counter was last cleared.
     pub fn rule_hits(&self, counter: u32) -> u64 {
         self.counters.rule_hits(counter)

@@ -120,6 +120,13 @@ impl Rules {
         Ok(self.trie(slot)?.remove(&row.key())?)
     }
 
+    /// A store into an array of maps returns after a grace period (`maybe_wait_bpf_programs`), and TCP handles a SYN within
+    /// one read-side section (`ip_local_deliver_finish`).
+    pub(super) fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
+        let trie = self.in_force.get(&slot).ok_or(KernelError::NoTable(slot))?;
+        Ok(self.slots.set(slot, &trie.0, 0)?)
+    }
+
     fn trie(&mut self, slot: u32) -> Result<&mut Trie, KernelError> {
         self.in_force.get_mut(&slot).map(|trie| &mut trie.0).ok_or(KernelError::NoTable(slot))
     }

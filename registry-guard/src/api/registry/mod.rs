@@ -12,6 +12,7 @@ use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::Condition;
 use super::segment::Segments;
+use crate::agent::Changed;
 use crate::policy::{Change, Policy, Registry};
 use request::RegistryBody;
 use view::RegistryView;
@@ -35,8 +36,8 @@ pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<S
 #[derive(Serialize)]
 struct Minimal<'a> {
     name: &'a str,
-    revision: u64,
-    changed: bool,
+    #[serde(flatten)]
+    changed: Changed,
 }
 
 /// `PATCH …/registries/{registry}`
@@ -53,8 +54,7 @@ pub(super) async fn patch(
         let changed = condition.change(&*agent, &Change::PatchRegistry { registry: name.clone(), patch })?;
         if asks_for_minimal(&uri) {
             let spelled = agent.config().registry(&name).map_or(name.as_str(), |registry| &registry.name);
-            let minimal = Minimal { name: spelled, revision: changed.revision, changed: changed.changed };
-            return ok_at(changed.revision, &minimal);
+            return ok_at(changed.revision, &Minimal { name: spelled, changed });
         }
         whole(&*agent, &name)
     })

@@ -93,13 +93,16 @@ async fn what_is_gone_is_not_found() {
     let served = Served::new();
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     let answer = served.delete(&builders()).await;
-    let gone = json!({"id": builders(), "name": "builders", "revision": 9, "changed": true});
+    let gone = json!({"id": builders(), "name": "builders", "revision": 9, "changed": true, "destroyedConnections": 2});
     assert_eq!((answer.status, answer.body), (200, gone));
     let missing = "subnet `builders` does not exist in virtual network `hub`; known are: none";
     assert_refused(&served.delete(&builders()).await, 404, "ResourceNotFound", missing);
     assert_refused(&served.get(&builders()).await, 404, "ResourceNotFound", missing);
     let answer = served.delete(&network_id("hub")).await;
-    assert_eq!(answer.body, json!({"id": network_id("hub"), "name": "hub", "revision": 10, "changed": true}));
+    assert_eq!(
+        answer.body,
+        json!({"id": network_id("hub"), "name": "hub", "revision": 10, "changed": true, "destroyedConnections": 2})
+    );
     let missing = "virtual network `hub` does not exist; known are: none";
     assert_refused(&served.get(&network_id("hub")).await, 404, "ResourceNotFound", missing);
     assert_refused(&served.get(&format!("{}/subnets", network_id("hub"))).await, 404, "ResourceNotFound", missing);

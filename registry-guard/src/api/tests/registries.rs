@@ -114,9 +114,9 @@ async fn a_patch_can_ask_for_a_short_answer() {
     let path = format!("{}?api-version=1&return=minimal", contoso());
     let body = patch_of(&json!({"ipRules": [{"value": "203.0.113.9"}]}));
     let answer = served.send("PATCH", &path, &body).await;
-    assert_eq!(answer.body, json!({"name": "Contoso", "revision": 8, "changed": true}));
+    assert_eq!(answer.body, json!({"name": "Contoso", "revision": 8, "changed": true, "destroyedConnections": 2}));
     let answer = served.send("PATCH", &path, &body).await;
-    assert_eq!(answer.body, json!({"name": "Contoso", "revision": 8, "changed": false}));
+    assert_eq!(answer.body, json!({"name": "Contoso", "revision": 8, "changed": false, "destroyedConnections": 0}));
 }
 
 #[tokio::test]

@@ -4,11 +4,15 @@ use super::*;
 async fn an_ip_rule_is_one_resource_however_it_is_spelled() {
     let served = Served::new();
     let answer = served.ask("PUT", &ip_rule("203.0.113.9"), &[], Vec::new()).await;
-    let rule = |revision: u64, changed: bool| json!({"action": "Allow", "value": "203.0.113.9", "hits": 100, "revision": revision, "changed": changed});
-    assert_eq!((answer.status, answer.body), (200, rule(8, true)));
+    let rule = |revision: u64, changed: bool, destroyed: u64| {
+        json!({"action": "Allow", "value": "203.0.113.9", "hits": 100, "revision": revision, "changed": changed,
+            "destroyedConnections": destroyed})
+    };
+    assert_eq!((answer.status, answer.body), (200, rule(8, true, 2)));
     assert_eq!(answer.headers["etag"], "\"8\"");
+    assert_eq!(answer.headers["x-destroyed-connections"], "2");
     let answer = served.send("PUT", &ip_rule("203.0.113.9/32"), &json!({"action": "Allow"})).await;
-    assert_eq!((answer.status, answer.body), (200, rule(8, false)));
+    assert_eq!((answer.status, answer.body), (200, rule(8, false, 0)));
     let answer = served.get(&ip_rule("203.0.113.9/32")).await;
     assert_eq!(answer.body, json!({"action": "Allow", "value": "203.0.113.9", "hits": 100, "revision": 8}));
     served.send("PUT", &ip_rule("2001:DB8::/32"), &json!({"action": "Deny"})).await;
@@ -21,7 +25,7 @@ async fn an_ip_rule_is_one_resource_however_it_is_spelled() {
     let answer = served.delete(&ip_rule("203.0.113.9/32")).await;
     assert_eq!(
         (answer.status, answer.body),
-        (200, json!({"value": "203.0.113.9/32", "revision": 10, "changed": true}))
+        (200, json!({"value": "203.0.113.9/32", "revision": 10, "changed": true, "destroyedConnections": 2}))
     );
     let gone = "registry `Contoso` has no IP rule for `203.0.113.9`";
     assert_refused(&served.delete(&ip_rule("203.0.113.9")).await, 404, "ResourceNotFound", gone);
@@ -53,7 +57,7 @@ async fn a_virtual_network_rule_says_whether_it_counts() {
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     let answer = served.send("PUT", &subnet_rule(&builders().to_uppercase()), &json!({})).await;
     let rule = json!({"action": "Allow", "id": builders(), "virtualNetworkSubnetResourceId": builders(),
-        "effective": false, "hits": 100, "revision": 9, "changed": true});
+        "effective": false, "hits": 100, "revision": 9, "changed": true, "destroyedConnections": 2});
     assert_eq!((answer.status, answer.body), (200, rule));
     let endpoint = json!({"properties": {"serviceEndpoints": [{"service": "Microsoft.ContainerRegistry"}]}});
     served.send("PUT", &builders(), &endpoint).await;

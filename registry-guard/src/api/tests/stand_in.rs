@@ -29,6 +29,9 @@ listen = ["203.0.113.11:443"]
 "#;
 
 impl StandIn {
+    /// What every change destroys.
+    pub(super) const DESTROYED: u64 = 2;
+
     pub(super) fn new() -> Self {
         let config = Config::parse(Path::new("config.toml"), CONFIG).unwrap();
         let registries = config.registries.iter().zip(0..).map(|(host, slot)| {
@@ -61,7 +64,8 @@ impl Backend for StandIn {
         let edits = policy.validate(change, &self.config.policy_limits())?;
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
-        Ok(Changed { revision: policy.revision, changed: !edits.is_empty() })
+        let destroyed = if edits.is_empty() { 0 } else { Self::DESTROYED };
+        Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed })
     }
 
     fn check(

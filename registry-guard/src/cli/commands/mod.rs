@@ -32,7 +32,17 @@ pub(crate) struct Session<'t> {
 impl Session<'_> {
     /// Prints the answer as the flags ask.
     fn print(&mut self, view: &impl View) -> Result<(), Failure> {
+        self.tell_destroyed();
         output::print(self.terminal, &self.output, view)
+    }
+
+    /// Says how many connections a change destroyed, if it did.
+    fn tell_destroyed(&mut self) {
+        match self.client.destroyed() {
+            0 => {}
+            1 => self.terminal.note("1 connection of a source that is denied now was destroyed."),
+            many => self.terminal.note(&format!("{many} connections of sources that are denied now were destroyed.")),
+        }
     }
 
     /// Sends a call whose answer is small.
@@ -42,7 +52,8 @@ impl Session<'_> {
 
     /// Prints the agent's answer to a removal, if it gave one.
     fn print_removal(&mut self, answer: Value) -> Result<(), Failure> {
-        const COLUMNS: &[Column] = &[("REMOVED", "/name"), ("REVISION", "/revision")];
+        const COLUMNS: &[Column] =
+            &[("REMOVED", "/name"), ("REVISION", "/revision"), ("DESTROYED", "/destroyedConnections")];
         if answer.is_null() { Ok(()) } else { self.print(&ResourceView::new(answer, COLUMNS)) }
     }
 

@@ -15,6 +15,7 @@ const IP_COLUMNS: &[Column] = &[
     ("SOURCE", "/ipAddressOrRange"),
     ("HITS", "/hits"),
     ("CHANGED", "/changed"),
+    ("DESTROYED", "/destroyedConnections"),
     ("REVISION", "/revision"),
 ];
 const SUBNET_COLUMNS: &[Column] = &[
@@ -22,6 +23,7 @@ const SUBNET_COLUMNS: &[Column] = &[
     ("SOURCE", "/virtualNetworkResourceId"),
     ("HITS", "/hits"),
     ("CHANGED", "/changed"),
+    ("DESTROYED", "/destroyedConnections"),
     ("REVISION", "/revision"),
 ];
 

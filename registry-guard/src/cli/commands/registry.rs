@@ -42,7 +42,11 @@ pub(crate) async fn update(
             "clients behind a firewall of their own must now be able to reach the data endpoints too; `registry-guard show-endpoints --name {name}` names them."
         ));
     }
-    if prints { session.print(&understand::<RegistryView>(&body)?) } else { Ok(()) }
+    if prints {
+        return session.print(&understand::<RegistryView>(&body)?);
+    }
+    session.tell_destroyed();
+    Ok(())
 }
 
 /// The merge patch that `az` would send: switching public access off also sets the default action to Deny, switching it on
