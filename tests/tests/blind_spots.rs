@@ -1,13 +1,16 @@
 //! What the second layer cannot see is a problem that `status` tells of.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use tests::net::{Agent, Client, Daemon, GuardConfig, Network, eventually, run};
+use tests::net::{Agent, Client, Daemon, GuardConfig, Listener, Namespace, Network, Outcome, eventually, run};
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// Shorter than the second after which a SYN is sent again.
+const ONE_SYN: Duration = Duration::from_millis(900);
 
 /// Runs a command line in the registry's host.
 fn host(network: &Network, line: &str) -> Result<()> {
@@ -69,6 +72,34 @@ fn a_port_that_is_published_into_another_namespace_is_a_problem_until_it_is_no_m
 }
 
 #[test]
+fn nothing_is_left_to_a_layer_that_a_connection_goes_past() -> Result<()> {
+    let mut network = Network::new()?;
+    let office = network.client("office", &["198.51.100.7"])?;
+    let inside = Namespace::create(&network.host().name().replace("host", "inside"))?;
+    network.host().ip(&format!(
+        "link add to-inside type veth peer name eth0 netns {}\naddr add 192.0.2.129/30 dev to-inside\n\
+         link set to-inside up\n",
+        inside.name()
+    ))?;
+    inside.ip("addr add 192.0.2.130/30 dev eth0\nlink set eth0 up\nroute add default via 192.0.2.129\n")?;
+    network.host().sysctl("net/ipv4/ip_forward", "1")?;
+    host(&network, "iptables-nft -t nat -A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 192.0.2.130:5000")?;
+    let listener = Listener::start(&inside, "[::]:5000".parse()?)?;
+    let connect = || office.connect("198.51.100.7".parse()?, (Network::REGISTRY_V4, 443).into(), ONE_SYN);
+    assert_eq!(connect()?.outcome, Outcome::Connected, "nobody guards it yet");
+    assert!(listener.arrival("198.51.100.7".parse()?, LIMIT));
+    listener.forget();
+
+    // A denied SYN would pass the NIC, for the second layer to hand it to the responder.
+    let config = GuardConfig::of(&network).to_string().replace("\"drop\"", "\"forbidden\"");
+    let agent = Agent::start(&network, &config)?;
+    assert_eq!(connect()?.outcome, Outcome::TimedOut);
+    assert_eq!(listener.visitors(), []);
+    assert_eq!(agent.counter(GuardConfig::REGISTRY, "NoRule")?, 1);
+    Ok(())
+}
+
+#[test]
 fn an_address_family_has_its_own_rules() -> Result<()> {
     let mut network = Network::new()?;
     host(
@@ -102,9 +133,9 @@ fn docker_proxy_in_front_of_a_registry_is_a_problem_and_a_reverse_proxy_is_none(
     let config = network.folder().join("registry.yml");
     fs::write(&config, r#"{"version": "0.1", "storage": {"inmemory": {}}, "http": {"addr": "203.0.113.10:443"}}"#)?;
     for (name, hides) in [("nginx", false), ("docker-proxy", true)] {
-        // The kernel names a process after the file that it runs.
+        // The kernel names a process after the path that it was started by.
         let program = network.folder().join(name);
-        fs::copy(installed("docker-registry")?, &program)?;
+        symlink(installed("docker-registry")?, &program)?;
         let mut command = network.host().command(&program);
         command.arg("serve").arg(&config).env("OTEL_TRACES_EXPORTER", "none");
         let mut daemon = Daemon::start(&mut command, &network.folder().join(format!("{name}.log")))?;
