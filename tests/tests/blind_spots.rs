@@ -1,6 +1,7 @@
 //! What the second layer cannot see is a problem that `status` tells of.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -132,9 +133,9 @@ fn docker_proxy_in_front_of_a_registry_is_a_problem_and_a_reverse_proxy_is_none(
     let config = network.folder().join("registry.yml");
     fs::write(&config, r#"{"version": "0.1", "storage": {"inmemory": {}}, "http": {"addr": "203.0.113.10:443"}}"#)?;
     for (name, hides) in [("nginx", false), ("docker-proxy", true)] {
-        // The kernel names a process after the file that it runs.
+        // The kernel names a process after the path that it was started by.
         let program = network.folder().join(name);
-        fs::copy(installed("docker-registry")?, &program)?;
+        symlink(installed("docker-registry")?, &program)?;
         let mut command = network.host().command(&program);
         command.arg("serve").arg(&config).env("OTEL_TRACES_EXPORTER", "none");
         let mut daemon = Daemon::start(&mut command, &network.folder().join(format!("{name}.log")))?;

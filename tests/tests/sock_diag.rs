@@ -85,7 +85,7 @@ fn a_connection_is_only_destroyed_under_its_own_cookie() -> Result<()> {
     assert_eq!((before.local, before.remote), (after.local, after.remote));
     assert_ne!(before.cookie(), after.cookie());
     assert!(!sockets.destroy(&before)?, "the earlier connection of the same ends");
-    assert_eq!(find(&sockets, &again)?, after);
+    assert_eq!(find(&sockets, &again)?.cookie(), after.cookie());
     Ok(())
 }
 
@@ -165,7 +165,7 @@ fn a_namespace_sees_nothing_of_another() -> Result<()> {
     let here = sockets(&network)?;
     let connection = find(&here, &stream)?;
     assert!(!elsewhere.destroy(&connection)?);
-    assert_eq!(find(&here, &stream)?, connection);
+    assert_eq!(find(&here, &stream)?.cookie(), connection.cookie());
     Ok(())
 }
 
