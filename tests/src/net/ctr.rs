@@ -24,10 +24,9 @@ impl<'a> Ctr<'a> {
         let server = Network::LOGIN_SERVER;
         let folder = containerd.folder().join("hosts").join(server);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        // Debug writes strings as TOML has them.
         let hosts = format!(
-            "server = \"https://{server}\"\n[host.\"https://{server}\"]\ncapabilities = [\"pull\", \"resolve\"]\nca = {:?}\n",
-            certificate.authority()
+            "server = \"https://{server}\"\n[host.\"https://{server}\"]\ncapabilities = [\"pull\", \"resolve\"]\nca = \"{}\"\n",
+            certificate.authority().display()
         );
         fs::write(folder.join("hosts.toml"), hosts)?;
         Ok(Self { client, containerd })
