@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::net::{
-    Client, Curl, DockerRegistry, HostSide, Image, Ipip, Listener, Login, Network, Outcome, Podman, Ran, Skopeo,
-    half_open,
+    Client, Curl, DockerRegistry, HostSide, Hostile, Image, Ipip, Listener, Login, Network, Outcome, Podman, Ran,
+    Skopeo, half_open,
 };
 use tests::packet::{Datagrams, Ethernet, FragmentHeader, HopByHop, Ipv4, Ipv6, Packet, Raw, Tcp, Udp, Vlan, Vxlan};
 
@@ -258,5 +258,20 @@ fn a_published_registry_is_reached_in_its_namespace_and_not_in_the_hosts() -> Re
         assert!(inside.arrival(source, SECOND), "the listener did not see {source}");
     }
     assert_eq!(hosts_own.visitors(), []);
+    Ok(())
+}
+
+#[test]
+fn hostile_clients_do_what_they_say() -> Result<()> {
+    let mut network = Network::new()?;
+    let attacker = network.client("attacker", &["198.51.100.66", "198.51.100.67"])?;
+    let registry = DockerRegistry::start(&network)?;
+    let hostile = Hostile { client: &attacker, sources: attacker.addresses(), destination: registry_v4() };
+    assert_eq!(hostile.idle(20)?.len(), 20);
+    assert_eq!(hostile.half_handshakes(20)?.len(), 20);
+    let slow = hostile.slow_headers(20, registry.certificate())?;
+    assert_eq!((slow.opened(), slow.stop()), (20, 20), "the registry itself waits for the end of a request's head");
+    let answer = hostile.huge_header(2_000_000, registry.certificate())?;
+    ensure!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     Ok(())
 }

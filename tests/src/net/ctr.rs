@@ -24,10 +24,11 @@ impl<'a> Ctr<'a> {
         let server = Network::LOGIN_SERVER;
         let folder = containerd.folder().join("hosts").join(server);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let hosts = format!(
-            "server = \"https://{server}\"\n[host.\"https://{server}\"]\ncapabilities = [\"pull\", \"resolve\"]\nca = \"{}\"\n",
-            certificate.authority().display()
-        );
+        let authority = certificate.authority();
+        let (url, ca) = (format!("https://{server}"), format!("ca = \"{}\"", authority.display()));
+        // What is said of the server itself does not count for the host of the same name, and without a host it is no file.
+        let hosts =
+            format!("server = \"{url}\"\n{ca}\n[host.\"{url}\"]\ncapabilities = [\"pull\", \"resolve\"]\n{ca}\n");
         fs::write(folder.join("hosts.toml"), hosts)?;
         Ok(Self { client, containerd })
     }
