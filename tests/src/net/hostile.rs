@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::certificate::Certificate;
 use super::client::Client;
@@ -33,6 +34,7 @@ impl Hostile<'_> {
 
     /// Up to `count` connections on which nothing is said; fewer once the other side takes no more.
     pub fn idle(&self, count: usize) -> Result<Vec<TcpStream>> {
+        permit_descriptors()?;
         self.client.namespace().within(|| self.connections().take(count).collect())
     }
 
@@ -52,15 +54,16 @@ impl Hostile<'_> {
 
     /// Up to `count` TLS connections on which a request comes byte by byte and never ends.
     pub fn slow_headers(&self, count: usize, certificate: &Certificate) -> Result<SlowHeaders> {
-        let begin = |stream: TcpStream| -> Result<Tls> {
+        permit_descriptors()?;
+        let request = |stream: TcpStream| -> Result<Tls> {
             stream.set_read_timeout(Some(Self::PATIENCE))?;
             let mut tls = Tls::handshake(stream, certificate)?;
             tls.write_all(b"GET /v2/ HTTP/1.1\r\nHost: contoso.example.com\r\nX-Slow: ")?;
             Ok(tls)
         };
         let connections = self.client.namespace().within(|| {
-            let begun = self.connections().take(count).map(begin);
-            begun.map_while(Result::ok).collect()
+            let requests = self.connections().take(count).map(request);
+            requests.map_while(Result::ok).collect()
         })?;
         Ok(SlowHeaders::start(connections))
     }
@@ -78,6 +81,12 @@ impl Hostile<'_> {
         _ = tls.write_all(&request);
         Ok(tls.read_all())
     }
+}
+
+/// A test's connections are descriptors of its process, for which many systems set a soft limit of 1,024.
+fn permit_descriptors() -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising the limit of open files")
 }
 
 /// TLS connections on which a request comes byte by byte, as long as this lives.
