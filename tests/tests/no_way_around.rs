@@ -248,6 +248,8 @@ fn a_published_registry_is_not_reached_past_its_published_port() -> Result<()> {
     let published = network.published("inner", 5000)?;
     let registry = Listener::start(published.namespace(), "[::]:5000".parse()?)?;
     let _agent = guard(&network, &published_config(&network, &published))?;
+    let route = format!("route add {}/32 via {} dev {} onlink", Published::V4, Network::REGISTRY_V4, Client::INTERFACE);
+    second.namespace().ip(&route)?;
     let inside = published.listen().map(|listen| listen.parse::<SocketAddr>().expect("an address with port"));
     for ((allowed, denied), inside) in ALLOWED.into_iter().zip(DENIED).zip(inside) {
         // The host forwards what is sent to the container's own address, too.
