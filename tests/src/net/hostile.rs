@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -93,8 +93,9 @@ fn permit_descriptors() -> Result<()> {
 #[derive(Debug)]
 pub struct SlowHeaders {
     opened: usize,
+    left: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
-    worker: Option<JoinHandle<usize>>,
+    worker: Option<JoinHandle<()>>,
 }
 
 impl SlowHeaders {
@@ -102,18 +103,19 @@ impl SlowHeaders {
     const PAUSE: Duration = Duration::from_millis(100);
 
     fn start(mut connections: Vec<Tls>) -> Self {
-        let (opened, stop) = (connections.len(), Arc::new(AtomicBool::new(false)));
+        let opened = connections.len();
+        let (left, stop) = (Arc::new(AtomicUsize::new(opened)), Arc::new(AtomicBool::new(false)));
         let worker = thread::spawn({
-            let stop = Arc::clone(&stop);
+            let (left, stop) = (Arc::clone(&left), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
                     connections.retain_mut(|tls| tls.write_all(b"a").is_ok());
+                    left.store(connections.len(), Ordering::Relaxed);
                     thread::sleep(Self::PAUSE);
                 }
-                connections.len()
             }
         });
-        Self { opened, stop, worker: Some(worker) }
+        Self { opened, left, stop, worker: Some(worker) }
     }
 
     /// How many connections there were at the beginning.
@@ -121,19 +123,17 @@ impl SlowHeaders {
         self.opened
     }
 
-    /// Closes the connections; returns how many the other side had left open.
-    pub fn stop(mut self) -> usize {
-        self.end().unwrap_or(0)
-    }
-
-    fn end(&mut self) -> Option<usize> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.worker.take()?.join().ok()
+    /// How many the other side has not ended, as far as the last byte on each shows.
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for SlowHeaders {
     fn drop(&mut self) {
-        self.end();
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(worker) = self.worker.take() {
+            _ = worker.join();
+        }
     }
 }
