@@ -602,7 +602,9 @@ fn a_user_without_permission_on_the_socket_can_do_nothing() -> Result<()> {
     // Only the socket itself shall be in the way: not its folder, not the program's.
     fs::set_permissions(host.network.folder(), fs::Permissions::from_mode(0o755))?;
     let program = host.network.folder().join("registry-guard");
-    fs::copy(host.agent.program(), &program)?;
+    // Copied by another process: a program that any process holds open for writing, such as a child that another test is
+    // starting at this moment, cannot be executed.
+    run(Command::new("cp").arg(host.agent.program()).arg(&program), MINUTE)?.expect_success()?;
     let socket = host.agent.socket().display().to_string();
     for arguments in [
         &["status"][..],

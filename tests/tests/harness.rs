@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::net::{
-    Client, Curl, DockerRegistry, Image, Listener, Login, Network, Outcome, Podman, Ran, Skopeo, half_open,
+    Client, Curl, DockerRegistry, HostSide, Hostile, Image, Ipip, Listener, Login, Network, Outcome, Podman, Ran,
+    Skopeo, half_open,
 };
 use tests::packet::{Datagrams, Ethernet, FragmentHeader, HopByHop, Ipv4, Ipv6, Packet, Raw, Tcp, Udp, Vlan, Vxlan};
 
@@ -202,5 +203,75 @@ fn nothing_stays_behind_when_a_test_panics() -> Result<()> {
     }
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     assert!(!mounts.contains(&*folder.to_string_lossy()), "a mount is still there:\n{mounts}");
+    Ok(())
+}
+
+/// The ways into the host that the guard of a NIC does not see, as they are without any guard.
+#[test]
+fn every_way_around_a_nic_reaches_the_registry() -> Result<()> {
+    let mut network = Network::new()?;
+    let unlisted = network.unlisted_client("unlisted", &["198.51.100.7", "2001:db8:1::7"])?;
+    let container = network.container("container", &["198.51.100.8", "2001:db8:1::8"])?;
+    let other = HostSide::Port(8472);
+    let other_port = network.overlay_client_at(other, "other-port", "192.0.2.11", 5001, &["10.1.0.4"])?;
+    let bridged = network.overlay_client_at(HostSide::BridgePort, "bridged", "192.0.2.12", 5002, &["10.2.0.4"])?;
+    let tunnelled = network.client("tunnelled", &["192.0.2.21"])?;
+    let _tunnel = Ipip::between(&network, &tunnelled, "10.3.0.4")?;
+    let listener = listener(&network)?;
+    for (client, source) in [
+        (&unlisted, "198.51.100.7"),
+        (&unlisted, "2001:db8:1::7"),
+        (&container, "198.51.100.8"),
+        (&container, "2001:db8:1::8"),
+        (&*other_port, "10.1.0.4"),
+        (&*bridged, "10.2.0.4"),
+        (&tunnelled, "10.3.0.4"),
+    ] {
+        let source = address(source);
+        let destination = if source.is_ipv4() { registry_v4() } else { registry_v6() };
+        assert_eq!(client.connect(source, destination, SECOND)?.outcome, Outcome::Connected, "from {source}");
+        assert!(listener.arrival(source, SECOND), "the listener did not see {source}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_flow_based_vxlan_device_reaches_the_registry() -> Result<()> {
+    let mut network = Network::new()?;
+    let app = network.overlay_client_at(HostSide::FlowBased, "app", "192.0.2.11", 5001, &["10.1.0.4"])?;
+    let listener = listener(&network)?;
+    assert_eq!(app.connect(address("10.1.0.4"), registry_v4(), SECOND)?.outcome, Outcome::Connected);
+    assert!(listener.arrival(address("10.1.0.4"), SECOND));
+    Ok(())
+}
+
+#[test]
+fn a_published_registry_is_reached_in_its_namespace_and_not_in_the_hosts() -> Result<()> {
+    let mut network = Network::new()?;
+    let office = network.client("office", &["198.51.100.7", "2001:db8:1::7"])?;
+    let published = network.published("inner", 5000)?;
+    let hosts_own = listener(&network)?;
+    let inside = Listener::start(published.namespace(), "[::]:5000".parse()?)?;
+    for (source, destination) in [("198.51.100.7", registry_v4()), ("2001:db8:1::7", registry_v6())] {
+        let source = address(source);
+        assert_eq!(office.connect(source, destination, SECOND)?.outcome, Outcome::Connected, "from {source}");
+        assert!(inside.arrival(source, SECOND), "the listener did not see {source}");
+    }
+    assert_eq!(hosts_own.visitors(), []);
+    Ok(())
+}
+
+#[test]
+fn hostile_clients_do_what_they_say() -> Result<()> {
+    let mut network = Network::new()?;
+    let attacker = network.client("attacker", &["198.51.100.66", "198.51.100.67"])?;
+    let registry = DockerRegistry::start(&network)?;
+    let hostile = Hostile { client: &attacker, sources: attacker.addresses(), destination: registry_v4() };
+    assert_eq!(hostile.idle(20)?.len(), 20);
+    assert_eq!(hostile.half_handshakes(20)?.len(), 20);
+    let slow = hostile.slow_headers(20, registry.certificate())?;
+    assert_eq!((slow.opened(), slow.left()), (20, 20), "the registry itself waits for the end of a request's head");
+    let answer = hostile.huge_header(2_000_000, registry.certificate())?;
+    ensure!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     Ok(())
 }

@@ -25,6 +25,8 @@ pub struct Agent {
 }
 
 impl Agent {
+    const RESPONDER_SOCKET: &str = "REGISTRY_GUARD_RESPONDER_SOCKET";
+
     /// How long the agent may take to answer, and a command to end.
     const LIMIT: Duration = Duration::from_mins(1);
 
@@ -75,6 +77,7 @@ impl Agent {
         ] {
             command.arg(flag).arg(value);
         }
+        command.env(Self::RESPONDER_SOCKET, self.responder_socket());
         command
     }
 
@@ -86,7 +89,8 @@ impl Agent {
             .env("REGISTRY_GUARD_CONFIG", self.config())
             .env("REGISTRY_GUARD_STATE", self.state())
             .env("REGISTRY_GUARD_PINS", &self.pins)
-            .env("REGISTRY_GUARD_SOCKET", self.socket());
+            .env("REGISTRY_GUARD_SOCKET", self.socket())
+            .env(Self::RESPONDER_SOCKET, self.responder_socket());
         command
     }
 
@@ -158,6 +162,21 @@ impl Agent {
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("control.sock")
+    }
+
+    /// The socket at which the responder gets what it needs.
+    pub fn responder_socket(&self) -> PathBuf {
+        self.folder.join("responder.sock")
+    }
+
+    /// Its folder, in which a responder keeps its log.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where it runs.
+    pub(super) fn host(&self) -> &Namespace {
+        &self.host
     }
 }
 

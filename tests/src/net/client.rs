@@ -82,12 +82,30 @@ impl Client {
     /// A command that runs at the client and knows the registry by its name; it sees an empty `/var/lib` of its own, where
     /// real clients would leave their caches.
     pub fn tool(&self, program: impl AsRef<OsStr>) -> Command {
+        self.isolated(&[], &[], program)
+    }
+
+    /// The same for a daemon: what it starts ends with it, its `/run` is its own, and each `(folder, place)` is mounted over
+    /// an existing folder of the machine.
+    pub(super) fn daemon(&self, mounts: &[(&Path, &str)], program: impl AsRef<OsStr>) -> Command {
+        // With `--kill-child` the death of `unshare` ends the first process of the new process namespace, hence all in it.
+        self.isolated(&["--pid", "--fork", "--kill-child", "--mount-proc"], mounts, program)
+    }
+
+    fn isolated(&self, unshare: &[&str], mounts: &[(&Path, &str)], program: impl AsRef<OsStr>) -> Command {
+        let mut script = String::from("mount --bind \"$0\" /etc/hosts; mount -t tmpfs tmpfs /var/lib; ");
+        if !mounts.is_empty() {
+            script.push_str("mount -t tmpfs tmpfs /run; ");
+        }
+        script.push_str(&"mount --bind \"$1\" \"$2\"; shift 2; ".repeat(mounts.len()));
+        script.push_str("exec \"$@\"");
         let mut command = self.namespace.command("unshare");
-        command
-            .args(["--mount", "--propagation", "private", "--", "sh", "-ec"])
-            .arg("mount --bind \"$0\" /etc/hosts; mount -t tmpfs tmpfs /var/lib; exec \"$@\"")
-            .arg(&self.hosts_file)
-            .arg(program);
+        command.args(["--mount", "--propagation", "private"]).args(unshare).args(["--", "sh", "-ec", &script]);
+        command.arg(&self.hosts_file);
+        for (folder, place) in mounts {
+            command.arg(folder).arg(place);
+        }
+        command.arg(program);
         command
     }
 

@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 pub struct Daemon {
     child: Child,
     log: PathBuf,
+    contained: bool,
 }
 
 impl Daemon {
@@ -22,7 +23,14 @@ impl Daemon {
         let file = File::options().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
-        Ok(Self { child, log: log.to_owned() })
+        Ok(Self { child, log: log.to_owned(), contained: false })
+    }
+
+    /// The same for a `command` that is `unshare --fork`, which stays and waits for what it started.
+    pub(super) fn start_contained(command: &mut Command, log: &Path) -> Result<Self> {
+        let mut daemon = Self::start(command, log)?;
+        daemon.contained = true;
+        Ok(daemon)
     }
 
     /// Waits until `ready` says so; fails with the log when the process ends before that, or when `limit` is over.
@@ -76,9 +84,22 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Who has nobody left to wait for it stays as a zombie until the machine's first process looks, so the one that was
+    /// started by `unshare` dies first; then `unshare` ends too.
+    fn kill(&mut self) {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
+            Some(child) if self.contained => _ = kill(Pid::from_raw(child), Signal::SIGKILL),
+            _ => _ = self.child.kill(),
+        }
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
-        _ = self.child.kill();
+        self.kill();
         match self.child.wait() {
             Ok(status) if thread::panicking() && status.signal() != Some(Signal::SIGKILL as i32) => {
                 eprintln!("process {} had ended: {status}", self.child.id());

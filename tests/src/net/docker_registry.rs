@@ -5,39 +5,48 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use super::authority::Authority;
 use super::certificate::Certificate;
 use super::daemon::Daemon;
 use super::login::Login;
+use super::namespace::Namespace;
 use super::network::Network;
 
-/// Debian's docker-registry with TLS, on port 443 of every address of the registry's host.
+/// Debian's docker-registry with TLS, on one port of every address of its namespace.
 #[derive(Debug)]
 pub struct DockerRegistry {
     daemon: Daemon,
+    authority: Authority,
     certificate: Certificate,
 }
 
 impl DockerRegistry {
-    /// Starts one that everyone may use who reaches it.
+    /// Starts one at the registry's host, port 443, that everyone may use who reaches it.
     pub fn start(network: &Network) -> Result<Self> {
-        Self::start_with(network, None)
+        Self::start_in(network, network.host(), 443, None)
     }
 
-    /// Starts one that only [`Login::BUILDER`] may use.
+    /// Starts one at the registry's host, port 443, that only [`Login::BUILDER`] may use.
     pub fn start_with_login(network: &Network) -> Result<Self> {
-        Self::start_with(network, Some(Login::BUILDER_HTPASSWD))
+        Self::start_in(network, network.host(), 443, Some(Login::BUILDER_HTPASSWD))
     }
 
-    fn start_with(network: &Network, htpasswd: Option<&str>) -> Result<Self> {
+    /// Starts one in another namespace of the network, as behind a published port; there is one per network.
+    pub fn start_inside(network: &Network, namespace: &Namespace, port: u16) -> Result<Self> {
+        Self::start_in(network, namespace, port, None)
+    }
+
+    fn start_in(network: &Network, namespace: &Namespace, port: u16, htpasswd: Option<&str>) -> Result<Self> {
         let folder = network.folder().join("docker-registry");
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let certificate = Certificate::make(&folder.join("certificate"))?;
+        let authority = Authority::make(&folder.join("trust"))?;
+        let certificate = authority.issue(&folder.join("certificate"))?;
         let mut config = json!({
             "version": "0.1",
             "log": { "level": "warn", "accesslog": { "disabled": true } },
             "storage": { "filesystem": { "rootdirectory": folder.join("storage") }, "delete": { "enabled": true } },
             "http": {
-                "addr": ":443",
+                "addr": format!(":{port}"),
                 "secret": "only the registry itself reads what it signs with this",
                 "tls": { "certificate": certificate.chain(), "key": certificate.key() },
             },
@@ -50,21 +59,26 @@ impl DockerRegistry {
         // JSON is YAML.
         let path = folder.join("config.yml");
         fs::write(&path, config.to_string())?;
-        let mut command = network.host().command("docker-registry");
+        let mut command = namespace.command("docker-registry");
         command.arg("serve").arg(&path).env("OTEL_TRACES_EXPORTER", "none");
         let mut daemon = Daemon::start(&mut command, &folder.join("log"))?;
         let answers = || {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 443));
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let connected = || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-            network.host().within(connected).unwrap_or(false)
+            namespace.within(connected).unwrap_or(false)
         };
         daemon.wait_until(Duration::from_secs(30), answers).context("starting docker-registry")?;
-        Ok(Self { daemon, certificate })
+        Ok(Self { daemon, authority, certificate })
     }
 
-    /// What its clients must trust.
+    /// What it shows its clients.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
+    }
+
+    /// Who issued its certificate, and may issue the next one.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// The id of its process.

@@ -1,5 +1,8 @@
 use std::fmt;
+use std::fmt::Write as _;
+use std::path::Path;
 
+use super::certificate::Certificate;
 use super::network::Network;
 
 /// A `config.toml` for the agent under test: one registry, called [`GuardConfig::REGISTRY`], at the registry's own addresses,
@@ -10,11 +13,15 @@ pub struct GuardConfig {
     interfaces: Vec<String>,
     hotplug_interfaces: Vec<String>,
     xdp_mode: &'static str,
+    tunnels: Vec<String>,
     trusted_vteps: Vec<String>,
-    events_per_second: u32,
-    deny_response: &'static str,
-    listen: Vec<String>,
     trusted_services: Vec<(String, Vec<String>)>,
+    events_per_second: u32,
+    responder_user: Option<&'static str>,
+    listen: Vec<String>,
+    deny_response: &'static str,
+    /// Settings of the registry that stand only where a test asks for them, each a whole line.
+    registry_lines: Vec<String>,
 }
 
 impl GuardConfig {
@@ -22,6 +29,8 @@ impl GuardConfig {
     pub const REGISTRY: &str = "contoso";
     /// How many rules there may be. Few, so that a test can compare whole maps.
     pub const RULES: u32 = 5_000;
+    /// Whom the responder runs as: Debian's `nobody`.
+    pub const RESPONDER_USER: &str = "65534";
 
     /// Every interface towards a client is guarded, a denied connection is dropped, no VTEP is trusted.
     pub fn of(network: &Network) -> Self {
@@ -34,11 +43,14 @@ impl GuardConfig {
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
             hotplug_interfaces: Vec::new(),
             xdp_mode: "auto",
+            tunnels: Vec::new(),
             trusted_vteps: Vec::new(),
-            events_per_second: 100,
-            deny_response: "drop",
-            listen: vec![format!("{}:443", Network::REGISTRY_V4), format!("[{}]:443", Network::REGISTRY_V6)],
             trusted_services: Vec::new(),
+            events_per_second: 100,
+            responder_user: None,
+            listen: vec![format!("{}:443", Network::REGISTRY_V4), format!("[{}]:443", Network::REGISTRY_V6)],
+            deny_response: "drop",
+            registry_lines: Vec::new(),
         }
     }
 
@@ -53,9 +65,21 @@ impl GuardConfig {
         Self { xdp_mode, ..self }
     }
 
+    /// This tunnel device of another kind than VXLAN carries public traffic.
+    pub fn tunnel(mut self, device: &str) -> Self {
+        self.tunnels.push(device.to_owned());
+        self
+    }
+
     /// VXLAN packets from this address or prefix have an identity.
     pub fn trusted_vtep(mut self, vtep: &str) -> Self {
         self.trusted_vteps.push(vtep.to_owned());
+        self
+    }
+
+    /// A trusted service and where it comes from.
+    pub fn trusted_service(mut self, name: &str, prefixes: &[&str]) -> Self {
+        self.trusted_services.push((name.to_owned(), prefixes.iter().map(ToString::to_string).collect()));
         self
     }
 
@@ -70,15 +94,65 @@ impl GuardConfig {
         self
     }
 
-    /// The service `name` is trusted and comes from these addresses or prefixes.
-    pub fn trusted_service(mut self, name: &str, prefixes: &[&str]) -> Self {
-        self.trusted_services.push((name.to_owned(), prefixes.iter().map(ToString::to_string).collect()));
-        self
+    /// The registry listens at port 443 of every address, and nowhere else.
+    pub fn wildcard(self) -> Self {
+        Self { listen: vec!["[::]:443".to_owned()], ..self }
     }
 
     /// A denied connection is answered with a reset.
     pub fn reset(self) -> Self {
         Self { deny_response: "reset", ..self }
+    }
+
+    /// A denied connection is answered with 403 by a responder that runs as [`GuardConfig::RESPONDER_USER`] and shows the
+    /// registry's own certificate.
+    pub fn forbidden(self, certificate: &Certificate) -> Self {
+        let forbidden = Self { deny_response: "forbidden", responder_user: Some(Self::RESPONDER_USER), ..self };
+        forbidden
+            .registry_line(format!("certificate = \"{}\"", certificate.chain().display()))
+            .registry_line(format!("key = \"{}\"", certificate.key().display()))
+    }
+
+    /// The 403 comes from the token endpoint; before that the client is asked for a token.
+    pub fn forbidden_at_token(self) -> Self {
+        self.registry_line("forbidden-at = \"token\"".to_owned())
+    }
+
+    /// Where the 403 sends its reader for help.
+    pub fn help(self, help: &str) -> Self {
+        self.registry_line(format!("help = {help:?}"))
+    }
+
+    /// How many denied connections in a second are answered with 403, of one source and in total.
+    pub fn budget(self, per_source: u32, total: u32) -> Self {
+        self.registry_line(format!("budget = {{ per-source = {per_source}, total = {total} }}"))
+    }
+
+    /// The registry really listens in this network namespace, at these addresses with port.
+    pub fn netns(self, path: &Path, listen: &[&str]) -> Self {
+        self.registry_line(format!("netns = \"{}\"", path.display()))
+            .registry_line(format!("netns-listen = {listen:?}"))
+    }
+
+    /// The host itself may reach the registry.
+    pub fn allow_local(self) -> Self {
+        self.registry_line("allow-local = true".to_owned())
+    }
+
+    fn registry_line(mut self, line: String) -> Self {
+        self.registry_lines.push(line);
+        self
+    }
+
+    fn lists(&self) -> String {
+        let mut lines = String::new();
+        for (name, prefixes) in &self.trusted_services {
+            _ = writeln!(lines, "[[trusted-service]]\nname = {name:?}\nprefixes = {prefixes:?}");
+        }
+        if let Some(user) = self.responder_user {
+            _ = writeln!(lines, "[responder]\nuser = {user:?}");
+        }
+        lines
     }
 }
 
@@ -88,15 +162,18 @@ impl fmt::Display for GuardConfig {
         writeln!(f, "interfaces = {:?}", self.interfaces)?;
         writeln!(f, "hotplug-interfaces = {:?}", self.hotplug_interfaces)?;
         writeln!(f, "xdp-mode = {:?}", self.xdp_mode)?;
+        if !self.tunnels.is_empty() {
+            writeln!(f, "tunnels = {:?}", self.tunnels)?;
+        }
         writeln!(f, "[vxlan]\ntrusted-vteps = {:?}", self.trusted_vteps)?;
         writeln!(f, "[events]\nper-second = {}", self.events_per_second)?;
         writeln!(f, "[limits]\nrules = {}", Self::RULES)?;
+        f.write_str(&self.lists())?;
         writeln!(f, "[[registry]]\nname = {:?}\nlogin-server = {:?}", Self::REGISTRY, Network::LOGIN_SERVER)?;
         writeln!(f, "listen = {:?}", self.listen)?;
-        writeln!(f, "deny-response = {:?}", self.deny_response)?;
-        for (name, prefixes) in &self.trusted_services {
-            writeln!(f, "[[trusted-service]]\nname = {name:?}\nprefixes = {prefixes:?}")?;
+        for line in &self.registry_lines {
+            writeln!(f, "{line}")?;
         }
-        Ok(())
+        writeln!(f, "deny-response = {:?}", self.deny_response)
     }
 }

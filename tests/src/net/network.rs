@@ -1,4 +1,6 @@
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,10 +10,12 @@ use tempfile::TempDir;
 
 use super::abandoned;
 use super::bpffs::Bpffs;
+use super::bridge;
 use super::client::Client;
 use super::half_open::half_open;
 use super::namespace::Namespace;
-use super::overlay::Overlay;
+use super::overlay::{HostSide, Overlay};
+use super::published::Published;
 
 /// The registry's host and the clients around it.
 ///
@@ -48,6 +52,8 @@ impl Network {
         let label = format!("{}{}-{number}-", abandoned::PREFIX, std::process::id());
         // The label is unique already, and references to images on disk want lower case.
         let folder = tempfile::Builder::new().prefix(label.trim_end_matches('-')).rand_bytes(0).tempdir()?;
+        // The responder runs as a user of its own, and its socket is in here.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
         let bpffs = Bpffs::mount(folder.path())?;
         let host = Namespace::create(&format!("{label}host"))?;
         host.ip(&format!(
@@ -91,10 +97,47 @@ impl Network {
 
     /// A client that reaches the registry through VXLAN: its VTEP is at `underlay`, its own addresses are `addresses`.
     pub fn overlay_client(&mut self, name: &str, underlay: &str, vni: u32, addresses: &[&str]) -> Result<Overlay> {
+        self.overlay_client_at(HostSide::Device, name, underlay, vni, addresses)
+    }
+
+    /// The same where the host takes part in the VXLAN network in this way.
+    pub fn overlay_client_at(
+        &mut self,
+        side: HostSide,
+        name: &str,
+        underlay: &str,
+        vni: u32,
+        addresses: &[&str],
+    ) -> Result<Overlay> {
         let addresses = parse(addresses)?;
         let underlay: IpAddr = underlay.parse().with_context(|| format!("`{underlay}` is no address"))?;
         let vtep = self.attach(name, vec![underlay])?;
-        Overlay::build(self, vtep, underlay, vni, addresses)
+        Overlay::build(self, vtep, underlay, vni, addresses, side)
+    }
+
+    /// A client like any other whose link to the host is not one of [`Network::interfaces`], as if someone had added a NIC
+    /// and told nobody.
+    pub fn unlisted_client(&mut self, name: &str, addresses: &[&str]) -> Result<Client> {
+        let client = self.client(name, addresses)?;
+        self.interfaces.pop();
+        Ok(client)
+    }
+
+    /// A container in a namespace of its own, behind a bridge of the host called `br-NAME`.
+    pub fn container(&mut self, name: &str, addresses: &[&str]) -> Result<Client> {
+        let client = self.unlisted_client(name, addresses)?;
+        bridge::put_between(&self.host, &client, &format!("br-{name}"))?;
+        Ok(client)
+    }
+
+    /// Leaves out the interface that came last, as if nobody had told the agent of it.
+    pub fn unlist_last(&mut self) {
+        self.interfaces.pop();
+    }
+
+    /// A namespace of its own to which the host forwards connections to the registry's port 443, as to a published port.
+    pub fn published(&self, name: &str, port: u16) -> Result<Published> {
+        Published::make(&self.host, self.namespace(name)?, port)
     }
 
     /// Lets the host answer to `prefix` through this client's link, so that a client can send from addresses that it does
@@ -114,9 +157,13 @@ impl Network {
         self.host.within(half_open)?
     }
 
+    fn namespace(&self, name: &str) -> Result<Namespace> {
+        Namespace::create(&format!("{}{name}", self.label))
+    }
+
     fn attach(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<Client> {
         self.clients += 1;
-        let namespace = Namespace::create(&format!("{}{name}", self.label))?;
+        let namespace = self.namespace(name)?;
         let client = Client::attach(&self.host, namespace, name, self.clients, addresses, self.folder.path())?;
         self.interfaces.push(client.host_interface().to_owned());
         Ok(client)

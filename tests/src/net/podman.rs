@@ -67,7 +67,7 @@ impl<'a> Podman<'a> {
     fn remote(&self, verb: &str) -> Command {
         let mut command = self.command(verb);
         command.arg("--authfile").arg(self.credentials());
-        command.arg("--cert-dir").arg(self.certificate.folder());
+        command.arg("--cert-dir").arg(self.certificate.trust());
         command
     }
 

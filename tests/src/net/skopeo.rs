@@ -28,7 +28,7 @@ impl<'a> Skopeo<'a> {
     /// Logs in to the registry.
     pub fn login(&self, login: Login, limit: Duration) -> Result<Ran> {
         let mut command = self.command("login");
-        command.arg("--authfile").arg(self.credentials()).arg("--cert-dir").arg(self.certificate.folder());
+        command.arg("--authfile").arg(self.credentials()).arg("--cert-dir").arg(self.certificate.trust());
         command.args(["--username", login.user, "--password", login.password, Network::LOGIN_SERVER]);
         timed::run(&mut command, limit)
     }
@@ -37,7 +37,7 @@ impl<'a> Skopeo<'a> {
     pub fn push(&self, image: &Image, name: &str, limit: Duration) -> Result<Ran> {
         let mut command = self.command("copy");
         self.authenticate(&mut command);
-        command.arg("--dest-cert-dir").arg(self.certificate.folder());
+        command.arg("--dest-cert-dir").arg(self.certificate.trust());
         command.arg(image.reference()).arg(remote(name));
         timed::run(&mut command, limit)
     }
@@ -48,7 +48,7 @@ impl<'a> Skopeo<'a> {
         let target = tempfile::tempdir_in(&self.folder)?;
         let mut command = self.command("copy");
         self.authenticate(&mut command);
-        command.arg("--src-cert-dir").arg(self.certificate.folder());
+        command.arg("--src-cert-dir").arg(self.certificate.trust());
         command.arg(remote(name)).arg(format!("dir:{}", target.path().display()));
         timed::run(&mut command, limit)
     }

@@ -18,7 +18,8 @@ pub(super) fn ensure_tools() -> Result<String> {
         return Ok(format!("all {} there", tools::TOOLS.len()));
     }
     let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
-    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    packages.dedup();
     install(&packages, &format!("missing: {}", names.join(" ")))?;
     let still: Vec<&str> = tools::missing().iter().map(|tool| tool.name).collect();
     if !still.is_empty() {

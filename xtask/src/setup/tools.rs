@@ -18,7 +18,7 @@ const fn tool(name: &'static str, package: &'static str) -> Tool {
 }
 
 /// What is needed beside the Rust toolchains.
-pub(crate) const TOOLS: [Tool; 19] = [
+pub(crate) const TOOLS: [Tool; 21] = [
     // Building: SQLite is compiled from its sources.
     tool("cc", "gcc"),
     tool("/usr/include/stdio.h", "libc6-dev"),
@@ -28,7 +28,9 @@ pub(crate) const TOOLS: [Tool; 19] = [
     tool("skopeo", "skopeo"),
     tool("podman", "podman"),
     tool("curl", "curl"),
-    tool("openssl", "openssl"),
+    tool("/usr/bin/docker", "docker.io"),
+    tool("dockerd", "docker.io"),
+    tool("ctr", "containerd"),
     tool("jq", "jq"),
     // Networks, and other filters beside which ours must live or be measured.
     tool("ip", "iproute2"),

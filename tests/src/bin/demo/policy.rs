@@ -25,7 +25,8 @@ pub(crate) fn config(network: &Network) -> String {
          [[registry]]\n\
          name = \"{REGISTRY}\"\n\
          login-server = \"{}\"\n\
-         listen = [\"{}:443\", \"[{}]:443\"]\n",
+         listen = [\"{}:443\", \"[{}]:443\"]\n\
+         deny-response = \"drop\"\n",
         network.interfaces(),
         Network::LOGIN_SERVER,
         Network::REGISTRY_V4,

@@ -4,6 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt as _,
+    path::Path,
     process::{self, Command},
 };
 
@@ -14,8 +15,25 @@ use crate::progress;
 /// The script that Debian's packages ask before they start a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Packages whose service Debian enables: a registry on port 5000 that no user of registry-guard asked for.
-const WITH_SERVICE: [&str; 1] = ["docker-registry"];
+/// There on every Debian with systemd, running or not.
+const SYSTEMCTL: &str = "/usr/bin/systemctl";
+
+/// What a package starts at boot on its own accord.
+struct Service {
+    package: &'static str,
+    /// Its script in `/etc/init.d`, if it has one.
+    script: Option<&'static str>,
+    /// Its units for systemd.
+    units: &'static [&'static str],
+}
+
+/// Packages whose services Debian enables: a registry on port 5000, and daemons that make bridges and firewall rules, which no
+/// user of registry-guard asked for. Tests run the programs themselves.
+const WITH_SERVICE: [Service; 3] = [
+    Service { package: "docker-registry", script: Some("docker-registry"), units: &["docker-registry.service"] },
+    Service { package: "containerd", script: None, units: &["containerd.service"] },
+    Service { package: "docker.io", script: Some("docker"), units: &["docker.service", "docker.socket"] },
+];
 
 /// While this lives, no package starts a service.
 pub(super) struct QuietServices {
@@ -62,10 +80,19 @@ impl Drop for QuietServices {
 
 /// Keeps the services of packages just installed from starting at boot, whichever init the machine has.
 pub(super) fn disable_services(packages: &[&str]) -> Result<()> {
-    for service in WITH_SERVICE.iter().filter(|service| packages.contains(service)) {
-        let mut disable = Command::new("update-rc.d");
-        disable.args([service, "disable"]);
-        progress::run(&format!("keep the {service} service from starting at boot"), disable)?;
+    for service in WITH_SERVICE.iter().filter(|service| packages.contains(&service.package)) {
+        let title = format!("keep the {} service from starting at boot", service.package);
+        if let Some(script) = service.script {
+            let mut disable = Command::new("update-rc.d");
+            disable.args([script, "disable"]);
+            progress::run(&title, disable)?;
+        }
+        if Path::new(SYSTEMCTL).is_file() {
+            let mut disable = Command::new(SYSTEMCTL);
+            // Below a root folder it edits links and needs no running systemd.
+            disable.args(["--quiet", "--root=/", "disable"]).args(service.units);
+            progress::run(&title, disable)?;
+        }
     }
     Ok(())
 }
