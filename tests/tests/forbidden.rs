@@ -304,10 +304,11 @@ fn beyond_its_budget_a_denied_source_hears_nothing_and_others_still_do() -> Resu
         Ok(outcomes.iter().filter(|outcome| **outcome == Outcome::Connected).count())
     };
     eventually("the responder answers", || Ok(answered(&stranger, STRANGER)? > 0))?;
-    // The thirty attempts fall into one second of the clock, or into two.
+    // Thirty attempts fall into one second of the kernel's clock, or into two, and the first may be used up already.
     for (client, source) in [(&stranger, STRANGER), (&other, "198.51.100.67")] {
-        let answered = answered(client, source)?;
-        ensure!((1..=6).contains(&answered), "{answered} of 30 connections from {source} were answered");
+        let batches = [answered(client, source)?, answered(client, source)?, answered(client, source)?];
+        ensure!(batches.iter().all(|answered| *answered <= 6), "{batches:?} of 30 connections each from {source}");
+        ensure!(batches.iter().sum::<usize>() > 0, "{source} is never answered");
     }
     Ok(())
 }
