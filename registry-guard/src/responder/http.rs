@@ -15,11 +15,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::answer::answer;
-use super::bounds::{HEAD, HEADER_BYTES, HEADER_LINES, HTTP2_SEND_BUFFER, HTTP2_WINDOW, STREAMS};
+use super::bounds::{FURTHER_REQUESTS, HEAD, HEADER_BYTES, HEADER_LINES, HTTP2_SEND_BUFFER, HTTP2_WINDOW, STREAMS};
 use super::installed::Registry;
 use super::reports::Reports;
 use crate::handover::{Answered, Printable};
@@ -38,7 +38,7 @@ pub(super) struct Caller {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Abandoned;
 
-/// Answers one request over HTTP/1.1, or those that come at once over HTTP/2, and ends the conversation. Bodies are never read.
+/// Answers one request over HTTP/1.1, or those that come soon over HTTP/2, and ends the conversation. Bodies are never read.
 pub(super) async fn converse<S>(io: S, caller: Caller) -> Result<(), Abandoned>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -51,13 +51,18 @@ where
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut head = pin!(sleep(HEAD));
-    let mut answered = false;
+    let (mut answered, mut ending) = (false, false);
+    let mut goodbye = pin!(sleep(HEAD + FURTHER_REQUESTS));
     loop {
         tokio::select! {
             // What it ended with is the client's doing: hyper has told it, if HTTP has words for that.
             _ = connection.as_mut() => break,
             () = exchange.answered.notified(), if !answered => {
                 answered = true;
+                goodbye.as_mut().reset(Instant::now() + FURTHER_REQUESTS);
+            }
+            () = goodbye.as_mut(), if answered && !ending => {
+                ending = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = head.as_mut(), if !answered => return Err(Abandoned),
