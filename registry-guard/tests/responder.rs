@@ -130,7 +130,7 @@ impl Guarded {
         }
     }
 
-    async fn assert_denied(&self) {
+    fn assert_denied(&self) {
         let (answer, _) = self.ask().unwrap();
         assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
         assert!(answer.contains("client with IP '127.0.0.1' is not allowed access."), "{answer}");
@@ -181,7 +181,7 @@ async fn a_denied_client_is_told_by_a_process_that_can_do_nothing_else() {
     assert_eq!((socket.uid(), socket.mode() & 0o777), (USER, 0o600));
     let responder = guarded.responder(&USER.to_string());
     guarded.present(true).await;
-    guarded.assert_denied().await;
+    guarded.assert_denied();
     let report = guarded.link.as_mut().unwrap().answered.recv().await.unwrap();
     assert_eq!((report.registry.as_str(), report.endpoint, report.left_out), ("contoso", guarded.address, 0));
 
@@ -212,7 +212,7 @@ async fn a_renewed_certificate_is_shown_however_it_was_put_there() {
     let guarded = Guarded::new();
     let _responder = guarded.responder(&USER.to_string());
     guarded.present(true).await;
-    guarded.assert_denied().await;
+    guarded.assert_denied();
 
     let renamed = guarded.write_certificate("cert.pem", "key.pem");
     guarded.shows(&renamed);
@@ -260,10 +260,10 @@ async fn responder_and_agent_come_and_go_and_no_client_is_lost() {
 
     guarded.link = None;
     second.logs("the agent has gone");
-    guarded.assert_denied().await;
+    guarded.assert_denied();
     guarded.start();
     guarded.present(true).await;
-    guarded.assert_denied().await;
+    guarded.assert_denied();
 
     second.signal(Signal::SIGTERM);
     guarded.present(false).await;
@@ -287,7 +287,7 @@ async fn nobody_else_is_taken_for_the_responder() {
     let mut second = guarded.responder(&USER.to_string());
     second.logs("the agent has gone");
     assert!(guarded.link.as_ref().unwrap().accepting().borrow().is_some());
-    guarded.assert_denied().await;
+    guarded.assert_denied();
     first.signal(Signal::SIGKILL);
     second.logs("ready to answer");
     guarded.present(true).await;

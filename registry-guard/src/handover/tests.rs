@@ -40,8 +40,8 @@ async fn a_setup_arrives_as_it_was_sent_with_its_sockets() {
     send(&one, &frame, &descriptors).await.unwrap();
     send(&one, &frame, &[]).await.unwrap();
     let mut receiver = FrameReceiver::new(&other);
-    let received = receiver.frame(MOST_TO_RESPONDER).await.unwrap().unwrap();
-    assert_eq!(decode::<Setup>(&received).unwrap(), setup());
+    let message = receiver.frame(MOST_TO_RESPONDER).await.unwrap().unwrap();
+    assert_eq!(decode::<Setup>(&message).unwrap(), setup());
     let sockets = receiver.descriptors(2).unwrap();
     for ((reader, _), socket) in pipes.iter().zip(sockets) {
         let flags = nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_GETFD).unwrap();

@@ -36,6 +36,10 @@ pub(super) const HEADER_LINES: usize = 100;
 /// Requests at one time in one HTTP/2 connection.
 pub(super) const STREAMS: u32 = 8;
 
+/// How long an HTTP/2 client is listened to after its first answer. To say goodbye at once would make curl 7.88 give up while it
+/// sends a body, before it reads the answer.
+pub(super) const FURTHER_REQUESTS: Duration = Duration::from_secs(1);
+
 /// Bytes of request bodies that an HTTP/2 client may send unasked, for each stream and in total. It is the least that RFC 9113
 /// lets a connection begin with.
 pub(super) const HTTP2_WINDOW: u32 = 65_535;

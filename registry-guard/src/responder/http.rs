@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answer::answer;
-use super::bounds::{HEAD, HEADER_BYTES, HEADER_LINES, HTTP2_SEND_BUFFER, HTTP2_WINDOW, STREAMS};
+use super::bounds::{
+    FURTHER_REQUESTS, HEAD, HEADER_BYTES, HEADER_LINES, HTTP2_SEND_BUFFER, HTTP2_WINDOW, LINGER, LINGER_BYTES, STREAMS,
+};
 use super::installed::Registry;
 use super::reports::Reports;
 use crate::handover::{Answered, Printable};
@@ -38,32 +40,56 @@ pub(super) struct Caller {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Abandoned;
 
-/// Answers one request over HTTP/1.1, or those that come at once over HTTP/2, and ends the conversation. Bodies are never read.
+/// Answers one request over HTTP/1.1, or those that come soon over HTTP/2, and ends the conversation. Bodies are not looked at.
 pub(super) async fn converse<S>(io: S, caller: Caller) -> Result<(), Abandoned>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let exchange = Arc::new(Exchange { caller, answered: Notify::new(), refused: AtomicBool::new(false) });
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = exchange.answer(&request.into_parts().0);
+        let (head, body) = request.into_parts();
+        let answer = exchange.answer(&head);
+        if head.version == Version::HTTP_2 {
+            tokio::spawn(forget(body));
+        }
         async move { answer }
     });
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut head = pin!(sleep(HEAD));
-    let mut answered = false;
+    let (mut answered, mut ending) = (false, false);
+    let mut goodbye = pin!(sleep(HEAD + FURTHER_REQUESTS));
     loop {
         tokio::select! {
             // What it ended with is the client's doing: hyper has told it, if HTTP has words for that.
             _ = connection.as_mut() => break,
             () = exchange.answered.notified(), if !answered => {
                 answered = true;
+                goodbye.as_mut().reset(Instant::now() + FURTHER_REQUESTS);
+            }
+            () = goodbye.as_mut(), if answered && !ending => {
+                ending = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = head.as_mut(), if !answered => return Err(Abandoned),
         }
     }
     if exchange.refused.load(Ordering::Relaxed) { Err(Abandoned) } else { Ok(()) }
+}
+
+/// Reads a body and forgets it, within bounds. Over HTTP/2, not to read it would reset the stream, and curl 7.88 takes that for
+/// the end of the answer too.
+async fn forget(mut body: Incoming) {
+    let forgotten = async {
+        let mut left = LINGER_BYTES;
+        while left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        }
+    };
+    // However it ends, nobody waits for it.
+    let _ = timeout(LINGER, forgotten).await;
 }
 
 fn builder() -> Builder<TokioExecutor> {
