@@ -31,7 +31,7 @@ pub(super) async fn steer(agent: Agent, socket: PathBuf) {
         match start(&agent, &socket).await {
             Ok(started) => break started,
             Err(problem) => {
-                if agent.set_responder_problem(Some(problem.to_string())) {
+                if agent.set_responder_problem(Some(&problem.to_string())) {
                     error!(%problem, "denied clients cannot be told why; they are refused");
                 }
                 sleep(LOOK_AGAIN).await;
@@ -125,9 +125,9 @@ impl Agent {
     }
 
     /// Returns whether it was another problem, or none, before.
-    fn set_responder_problem(&self, problem: Option<String>) -> bool {
+    fn set_responder_problem(&self, problem: Option<&str>) -> bool {
         let mut known = self.0.responder_problem.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *known, problem.clone()) != problem
+        std::mem::replace(&mut *known, problem.map(str::to_owned)).as_deref() != problem
     }
 
     /// Blocks.
