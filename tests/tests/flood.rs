@@ -112,9 +112,9 @@ impl Scene {
         let file = self.network.folder().join("pulled");
         let curl = Curl { client: &self.office, certificate: self.certificate() };
         let ran = curl.download(&format!("/v2/app/blobs/{}", self.image.layer()), &file, MINUTE)?.expect_success()?;
-        let megabytes = fs::metadata(&file)?.len() as f64 / 1e6;
-        let seconds = ran.took.as_secs_f64();
-        println!("{when}: {megabytes:.0} MB in {seconds:.2} s, {:.0} MB/s", megabytes / seconds);
+        let size = fs::metadata(&file)?.len();
+        let rate = per_second(size, ran.took) / 1_000_000;
+        println!("{when}: {} MB in {} ms, {rate} MB/s", size / 1_000_000, ran.took.as_millis());
         ensure!(format!("sha256:{}", sha256(&file)?) == self.image.layer(), "{when}: another digest");
         fs::remove_file(file)?;
         Ok(())
@@ -158,12 +158,11 @@ impl Scene {
         let lasted = before.at.elapsed();
         let Counted { denied, admitted, over_source, over_total, .. } = after.since(before);
         if let Some(sent) = sent {
-            let rate = |packets: u64| packets as f64 / sent.lasted.as_secs_f64() / 1e3;
             println!(
-                "{when}: {:.1} s, {:.0} thousand SYNs/s sent, {:.0} thousand/s received and denied",
-                sent.lasted.as_secs_f64(),
-                rate(sent.frames),
-                rate(denied)
+                "{when}: {} ms, {} SYNs/s sent, {}/s received and denied",
+                sent.lasted.as_millis(),
+                per_second(sent.frames, sent.lasted),
+                per_second(denied, sent.lasted)
             );
         }
         let process = self.process()?;
@@ -184,6 +183,10 @@ impl Scene {
 
 fn registry() -> SocketAddr {
     (Network::REGISTRY_V4, 443).into()
+}
+
+fn per_second(number: u64, lasted: Duration) -> u64 {
+    number * 1000 / u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 fn wait_for(lasted: impl Fn() -> Duration) {
@@ -237,13 +240,14 @@ fn denied_clients_that_complete_their_handshakes_get_no_more_answers_than_the_bu
         let sent = flood.map(SynFlood::stop).transpose()?;
         scene.judge(when, before, sent)?;
         println!(
-            "{when}: {} attempts, {} connections, {} answers 403: {:.0} per second",
+            "{when}: {} attempts, {} connections, {} answers 403, {} per second",
             asked.attempts,
             asked.connected,
             asked.forbidden,
-            asked.forbidden as f64 / asked.lasted.as_secs_f64()
+            per_second(asked.forbidden, asked.lasted)
         );
         ensure!(asked.connected <= scene.most(asked.lasted), "{when}: {asked:?}");
+        // Fewer answers than connections: the responder has a budget of its own behind the kernel's.
         ensure!(asked.forbidden <= asked.connected && asked.otherwise == 0, "{when}: {asked:?}");
         ensure!(flooded || asked.forbidden > 0, "{when}: nobody was told: {asked:?}");
         ensure!(scene.at_the_registry(spoofed)? == 0, "{when}: a SYN reached the registry");

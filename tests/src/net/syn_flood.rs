@@ -82,11 +82,12 @@ fn syn(prefix: IpNet) -> Packet {
     }
 }
 
-/// The address in `prefix` whose other bits are the first ones of `random`.
+/// The address in `prefix` whose other bits are those of `random`.
 fn address_in(prefix: IpNet, random: u128) -> IpAddr {
     match prefix {
         IpNet::V4(v4) => {
-            let host = u32::from(v4.hostmask()) & (random & u128::from(u32::MAX)) as u32;
+            let [first, second, third, fourth, ..] = random.to_be_bytes();
+            let host = u32::from(v4.hostmask()) & u32::from_be_bytes([first, second, third, fourth]);
             IpAddr::V4((u32::from(v4.network()) | host).into())
         }
         IpNet::V6(v6) => IpAddr::V6((u128::from(v6.network()) | u128::from(v6.hostmask()) & random).into()),

@@ -32,7 +32,7 @@ pub(crate) fn show(actors: &Actors, agent: &mut Agent, responder: &mut Responder
     eventually("denied clients are told again", || Ok(seen(&actors.stranger, actors)? == "HTTP 403"))?;
     row("both are started again", "HTTP 403")?;
     eventually("the guard is whole again", || {
-        state = text(&agent.json(["status"])?, "state").to_owned();
+        text(&agent.json(["status"])?, "state").clone_into(&mut state);
         Ok(state == "ENFORCING")
     })?;
     table.add_row([
