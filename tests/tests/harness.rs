@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::net::{
-    Client, Curl, DockerRegistry, HostSide, Hostile, Image, Ipip, Listener, Login, Network, Outcome, Podman, Ran,
-    Skopeo, half_open,
+    Client, Curl, DockerRegistry, HalfOpen, HostSide, Hostile, Image, Ipip, Listener, Login, Network, Outcome, Podman,
+    Ran, Skopeo, half_open,
 };
 use tests::packet::{Datagrams, Ethernet, FragmentHeader, HopByHop, Ipv4, Ipv6, Packet, Raw, Tcp, Udp, Vlan, Vxlan};
 
@@ -145,7 +145,7 @@ fn injected_packets_that_the_kernel_accepts_are_half_open() -> Result<()> {
         assert_eq!(seen, accepted, "half-open connections from {source}");
     }
     let elsewhere = attacker.namespace().within(half_open)??;
-    assert_eq!(elsewhere, Vec::<IpAddr>::new(), "the attacker's own namespace holds none");
+    assert_eq!(elsewhere, Vec::<HalfOpen>::new(), "the attacker's own namespace holds none");
     Ok(())
 }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::net::{Agent, Client, GuardConfig, Listener, Namespace, Network, eventually, open, run};
+use tests::net::{
+    Agent, Client, Curl, DockerRegistry, GuardConfig, Listener, Namespace, Network, Responder, Tls, eventually, open,
+    run,
+};
 use tests::packet::{Ethernet, Ipv4, Tcp};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -280,6 +283,91 @@ fn a_half_open_connection_of_a_denied_source_does_not_become_one() -> Result<()>
     assert_eq!(rule(&agent, "remove", STRANGER)?["destroyedConnections"], 1);
     assert_eq!(network.half_open(address(STRANGER))?, 0);
     assert_eq!(listener.visits_from(address(STRANGER)), 0);
+    Ok(())
+}
+
+/// A registry that tells its denied clients why, an office that is allowed and a stranger who is not.
+struct Telling {
+    _responder: Responder,
+    agent: Agent,
+    registry: DockerRegistry,
+    office: Client,
+    stranger: Client,
+    _network: Network,
+}
+
+impl Telling {
+    const STRANGER: &str = "198.51.100.66";
+
+    fn set() -> Result<Self> {
+        let mut network = Network::new()?;
+        let office = network.client("office", &[OFFICE[0], OTHER[0]])?;
+        let stranger = network.client("stranger", &[Self::STRANGER])?;
+        let registry = DockerRegistry::start(&network)?;
+        let agent = Agent::start(&network, &GuardConfig::of(&network).forbidden(registry.certificate()).to_string())?;
+        let responder = Responder::start(&agent)?;
+        allow(&agent, &[OFFICE[0], OTHER[0]])?;
+        let telling = Self { _responder: responder, agent, registry, office, stranger, _network: network };
+        eventually("the stranger is told", || telling.is_told(&telling.stranger))?;
+        Ok(telling)
+    }
+
+    fn is_told(&self, client: &Client) -> Result<bool> {
+        let curl = Curl { client, certificate: self.registry.certificate() };
+        Ok(curl.get("/v2/", None, LIMIT)?.stdout.ends_with("\n403\n"))
+    }
+
+    /// A TLS connection of one of the client's addresses, on which nothing was asked yet.
+    fn dial(&self, client: &Client, source: &str) -> Result<Tls> {
+        let stream = client.namespace().within(|| open(address(source), registry_of(source, 443), LIMIT))??;
+        stream.set_read_timeout(Some(LIMIT))?;
+        Tls::handshake(stream, self.registry.certificate())
+    }
+}
+
+/// Reads until `end` has come.
+fn read_until(tls: &mut Tls, end: &str) -> Result<String> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(end.as_bytes()) {
+        tls.read_exact(&mut byte).with_context(|| format!("after {:?}", String::from_utf8_lossy(&text)))?;
+        text.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn who_is_being_told_why_is_told_whatever_else_is_denied_meanwhile() -> Result<()> {
+    let scene = Telling::set()?;
+    let mut silent = scene.dial(&scene.stranger, Telling::STRANGER)?;
+    let mut slow = scene.dial(&scene.stranger, Telling::STRANGER)?;
+    slow.write_all(b"GET /v2/ HTTP/1.1\r\nHost: contoso.exa")?;
+    let mut other = scene.dial(&scene.office, OTHER[0])?;
+    // The pass that this starts does destroy something.
+    assert_eq!(rule(&scene.agent, "remove", OTHER[0])?["destroyedConnections"], 1);
+    assert!(other.read_exact(&mut [0]).is_err());
+    slow.write_all(b"mple.com\r\n\r\n")?;
+    silent.write_all(b"GET /v2/ HTTP/1.1\r\nHost: contoso.example.com\r\n\r\n")?;
+    for (name, tls) in [("silent", &mut silent), ("slow", &mut slow)] {
+        let head = read_until(tls, "\r\n\r\n").context(name)?;
+        assert!(head.starts_with("HTTP/1.1 403 "), "{name}: {head}");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_kept_a_connection_open_when_its_rule_went_is_told_why_at_the_next() -> Result<()> {
+    let scene = Telling::set()?;
+    let mut kept = scene.dial(&scene.office, OFFICE[0])?;
+    for _ in 0..2 {
+        kept.write_all(b"GET /v2/ HTTP/1.1\r\nHost: contoso.example.com\r\n\r\n")?;
+        let answer = read_until(&mut kept, "\r\n\r\n{}")?;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert_eq!(rule(&scene.agent, "remove", OFFICE[0])?["destroyedConnections"], 1);
+    let read = kept.read(&mut [0]);
+    assert!(matches!(&read, Err(error) if error.kind() == ErrorKind::ConnectionReset), "{read:?}");
+    assert!(scene.is_told(&scene.office)?);
     Ok(())
 }
 

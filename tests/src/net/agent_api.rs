@@ -59,10 +59,18 @@ impl Agent {
 
     /// How many packets a registry decided with this reason.
     pub fn counter(&self, registry: &str, reason: &str) -> Result<u64> {
+        Ok(self.registry_status(registry)?["counters"][reason].as_u64().unwrap_or(0))
+    }
+
+    /// How often this was done about a connection to a registry.
+    pub fn outcome(&self, registry: &str, outcome: &str) -> Result<u64> {
+        Ok(self.registry_status(registry)?["outcomes"][outcome].as_u64().unwrap_or(0))
+    }
+
+    fn registry_status(&self, registry: &str) -> Result<Value> {
         let status = self.request("GET", "/status", &[], &[])?.expect_success()?;
         let registries = status["registries"].as_array().context("registries")?;
-        let registry = registries.iter().find(|one| one["name"] == registry).context("no such registry")?;
-        Ok(registry["counters"][reason].as_u64().unwrap_or(0))
+        registries.iter().find(|one| one["name"] == registry).cloned().context("no such registry")
     }
 }
 

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -47,6 +48,13 @@ impl Curl<'_> {
             Http::Two => "--http2",
         });
         curl.args(["--include", "--write-out", "\n%{http_code} HTTP/%{http_version}\n"]).arg(url(path));
+        timed::run(&mut curl, limit)
+    }
+
+    /// Downloads `path` into a file, or fails if the answer is an error.
+    pub fn download(&self, path: &str, file: &Path, limit: Duration) -> Result<Ran> {
+        let mut curl = self.command(None);
+        curl.args(["--fail", "--output"]).arg(file).arg(url(path));
         timed::run(&mut curl, limit)
     }
 

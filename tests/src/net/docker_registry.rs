@@ -1,5 +1,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::chown;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,9 @@ pub struct DockerRegistry {
 }
 
 impl DockerRegistry {
+    /// The user that it runs as, who owns no other socket: so [`Network::half_open_at`] can tell whose a connection is.
+    pub const USER: u32 = 65_533;
+
     /// Starts one at the registry's host, port 443, that everyone may use who reaches it.
     pub fn start(network: &Network) -> Result<Self> {
         Self::start_in(network, network.host(), 443, None)
@@ -39,12 +43,14 @@ impl DockerRegistry {
     fn start_in(network: &Network, namespace: &Namespace, port: u16, htpasswd: Option<&str>) -> Result<Self> {
         let folder = network.folder().join("docker-registry");
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let storage = folder.join("storage");
+        fs::create_dir(&storage)?;
         let authority = Authority::make(&folder.join("trust"))?;
         let certificate = authority.issue(&folder.join("certificate"))?;
         let mut config = json!({
             "version": "0.1",
             "log": { "level": "warn", "accesslog": { "disabled": true } },
-            "storage": { "filesystem": { "rootdirectory": folder.join("storage") }, "delete": { "enabled": true } },
+            "storage": { "filesystem": { "rootdirectory": storage }, "delete": { "enabled": true } },
             "http": {
                 "addr": format!(":{port}"),
                 "secret": "only the registry itself reads what it signs with this",
@@ -59,7 +65,14 @@ impl DockerRegistry {
         // JSON is YAML.
         let path = folder.join("config.yml");
         fs::write(&path, config.to_string())?;
-        let mut command = namespace.command("docker-registry");
+        for folder in [&folder, &storage] {
+            chown(folder, Some(Self::USER), Some(Self::USER))
+                .with_context(|| format!("giving {} away", folder.display()))?;
+        }
+        namespace.sysctl("net/ipv4/ip_unprivileged_port_start", "0")?;
+        let mut command = namespace.command("setpriv");
+        let user = Self::USER;
+        command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups", "docker-registry"]);
         command.arg("serve").arg(&path).env("OTEL_TRACES_EXPORTER", "none");
         let mut daemon = Daemon::start(&mut command, &folder.join("log"))?;
         let answers = || {

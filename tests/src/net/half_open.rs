@@ -6,27 +6,37 @@ use anyhow::{Context, Result};
 /// `TCP_SYN_RECV`, as `/proc/net/tcp` prints it.
 const SYN_RECEIVED: &str = "03";
 
-/// The source of each half-open connection that the kernel holds in the calling thread's network namespace.
+/// A half-open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// Where its SYN came from.
+    pub source: IpAddr,
+    /// The user who owns the listening socket that took the SYN.
+    pub user: u32,
+}
+
+/// Each half-open connection that the kernel holds in the calling thread's network namespace.
 ///
 /// A SYN that the kernel accepted shows here until the handshake ends, whatever the packet looked like, or until nobody
 /// answers for its source to ARP, which takes three seconds.
-pub fn half_open() -> Result<Vec<IpAddr>> {
-    let mut sources = Vec::new();
+pub fn half_open() -> Result<Vec<HalfOpen>> {
+    let mut found = Vec::new();
     for table in ["tcp", "tcp6"] {
         let path = format!("/proc/thread-self/net/{table}");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        sources.extend(sources_in(&text));
+        found.extend(found_in(&text));
     }
-    Ok(sources)
+    Ok(found)
 }
 
-fn sources_in(table: &str) -> impl Iterator<Item = IpAddr> {
-    let remote = |line: &str| {
-        let mut fields = line.split_whitespace();
-        let remote = fields.nth(2)?;
-        (fields.next()? == SYN_RECEIVED).then(|| address(remote))?
+fn found_in(table: &str) -> impl Iterator<Item = HalfOpen> {
+    let half_open = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, _, remote, state, _, _, _, user, ..] = fields[..] else { return None };
+        let found = HalfOpen { source: address(remote)?, user: user.parse().ok()? };
+        (state == SYN_RECEIVED).then_some(found)
     };
-    table.lines().skip(1).filter_map(remote)
+    table.lines().skip(1).filter_map(half_open)
 }
 
 /// The address of an `ADDRESS:PORT` field: 32-bit words in hexadecimal, each in the machine's byte order.
@@ -50,12 +60,13 @@ mod tests {
 
     #[test]
     fn only_half_open_connections_count() {
-        let table = "  sl  local_address rem_address   st tx_queue\n   \
-                     0: 0A7100CB:01BB 076433C6:9C40 03 00000000:00000000\n   \
-                     1: 0A7100CB:01BB 076433C6:9C41 01 00000000:00000000\n   \
-                     2: 0A7100CB:01BB 086433C6:9C40 03 00000000:00000000\n";
-        let sources: Vec<IpAddr> = sources_in(table).collect();
-        assert_eq!(sources, [IpAddr::from([198, 51, 100, 7]), IpAddr::from([198, 51, 100, 8])]);
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                     0: 0A7100CB:01BB 076433C6:9C40 03 00000000:00000000 01:00000063 00000000 65533        0 0\n   \
+                     1: 0A7100CB:01BB 076433C6:9C41 01 00000000:00000000 01:00000063 00000000 65533        0 0\n   \
+                     2: 0A7100CB:01BB 086433C6:9C40 03 00000000:00000000 01:00000063 00000000     0        0 0\n";
+        let found: Vec<HalfOpen> = found_in(table).collect();
+        let expected = |last, user| HalfOpen { source: IpAddr::from([198, 51, 100, last]), user };
+        assert_eq!(found, [expected(7, 65_533), expected(8, 0)]);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::client::Client;
 use super::connect;
 use super::tls::Tls;
 
+/// More than the tests of one process hold.
+const MOST_DESCRIPTORS: u64 = 16_384;
+
 /// A client that opens connections to hold them, not to use them.
 #[derive(Clone, Copy, Debug)]
 pub struct Hostile<'a> {
@@ -83,10 +86,12 @@ impl Hostile<'_> {
     }
 }
 
-/// A test's connections are descriptors of its process, for which many systems set a soft limit of 1,024.
+/// A test's connections are descriptors of its process, for which many systems set a soft limit of 1,024, and some a hard one of
+/// 4,096.
 fn permit_descriptors() -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising the limit of open files")
+    let limit = hard.max(MOST_DESCRIPTORS);
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).context("raising the limit of open files")
 }
 
 /// TLS connections on which a request comes byte by byte, as long as this lives.

@@ -147,6 +147,14 @@ impl Network {
         self.host.ip(&format!("route add {prefix} dev {}", client.host_interface()))
     }
 
+    /// The same with the client as a router that takes the host's answers and says nothing, as whoever really has an address
+    /// on the Internet that somebody else sends from. The host then waits for as long as it would there.
+    pub fn route_through(&self, prefix: IpNet, client: &Client) -> Result<()> {
+        let is_family = |address: &&IpAddr| address.is_ipv4() == prefix.addr().is_ipv4();
+        let router = client.addresses().iter().find(is_family).context("the client has no address of that family")?;
+        self.host.ip(&format!("route add {prefix} via {router} dev {} onlink", client.host_interface()))
+    }
+
     /// How many connections from `source` the host's kernel holds half open, that is: how many SYNs it accepted.
     pub fn half_open(&self, source: IpAddr) -> Result<usize> {
         Ok(self.half_open_sources()?.into_iter().filter(|half_open| *half_open == source).count())
@@ -154,7 +162,13 @@ impl Network {
 
     /// The source of each connection that the host's kernel holds half open.
     pub fn half_open_sources(&self) -> Result<Vec<IpAddr>> {
-        self.host.within(half_open)?
+        Ok(self.host.within(half_open)??.into_iter().map(|half_open| half_open.source).collect())
+    }
+
+    /// The same of connections at listening sockets that belong to `user` alone.
+    pub fn half_open_at(&self, user: u32) -> Result<Vec<IpAddr>> {
+        let all = self.host.within(half_open)??.into_iter();
+        Ok(all.filter(|half_open| half_open.user == user).map(|half_open| half_open.source).collect())
     }
 
     fn namespace(&self, name: &str) -> Result<Namespace> {

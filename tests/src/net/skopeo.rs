@@ -33,9 +33,10 @@ impl<'a> Skopeo<'a> {
         timed::run(&mut command, limit)
     }
 
-    /// Copies an image to the registry, as `name` (such as `app:v1`).
+    /// Copies an image to the registry, as `name` (such as `app:v1`), as it is: its layer keeps its digest.
     pub fn push(&self, image: &Image, name: &str, limit: Duration) -> Result<Ran> {
         let mut command = self.command("copy");
+        command.arg("--preserve-digests");
         self.authenticate(&mut command);
         command.arg("--dest-cert-dir").arg(self.certificate.trust());
         command.arg(image.reference()).arg(remote(name));

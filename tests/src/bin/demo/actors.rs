@@ -1,7 +1,6 @@
 use std::net::IpAddr;
 
 use anyhow::Result;
-use ipnet::IpNet;
 use tests::net::{Client, DockerRegistry, Image, Network, Overlay};
 
 /// Everyone on the stage. The network goes last, with everything in it.
@@ -33,6 +32,8 @@ pub(crate) struct Actors {
 impl Actors {
     /// Where spoofed SYNs come from: RFC 2544 keeps these addresses for tests.
     pub(crate) const SPOOFED: &str = "198.18.0.0/15";
+    /// The sender that a single spoofed SYN names.
+    pub(crate) const SPOOFED_ONCE: &str = "192.0.2.200";
     /// Where forged VXLAN packets claim to come from: an address that the rules let in.
     pub(crate) const FORGED_INNER: &str = "10.1.0.6";
     /// The VTEP that nobody trusts.
@@ -49,7 +50,9 @@ impl Actors {
         let copy = network.overlay_client("copy", "192.0.2.12", 5002, &["10.1.0.4"])?;
         let attacker = network.client("attacker", &[Self::UNTRUSTED_VTEP])?;
         // The host can answer every forged sender, so what it accepts shows as a half-open connection.
-        network.route(Self::SPOOFED, &attacker)?;
+        for spoofed in [Self::SPOOFED, "192.0.2.200/32"] {
+            network.route_through(spoofed.parse()?, &attacker)?;
+        }
         network.host().ip(&format!("route add {}/32 dev {}", Self::FORGED_INNER, app.device()))?;
         let registry = DockerRegistry::start(&network)?;
         let small = Image::make(&network.folder().join("small"), 1_000_000)?;
@@ -75,11 +78,6 @@ impl Actors {
         println!("  {:<9} {}, forges whatever it likes", "attacker", list(self.attacker.addresses()));
         println!("  Each is a network namespace with a veth pair of its own to the registry's host.");
     }
-}
-
-/// Whether this is an address that the flood sends from.
-pub(crate) fn is_spoofed(address: IpAddr) -> bool {
-    Actors::SPOOFED.parse::<IpNet>().is_ok_and(|spoofed| spoofed.contains(&address))
 }
 
 /// The underlay's addresses of an overlay client.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tests::net::Agent;
 
-/// What the guard counted so far, by reason, over all registries and none.
+/// What the guard counted so far, by reason and by what was done, over all registries and none.
 pub(crate) struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
@@ -14,19 +14,20 @@ impl Counters {
         let registries = status["registries"].as_array().context("status names no registries")?;
         let mut all = BTreeMap::new();
         for part in registries.iter().chain([&status]) {
-            for (reason, packets) in part["counters"].as_object().into_iter().flatten() {
+            let counted = ["counters", "outcomes"].iter().filter_map(|kind| part[*kind].as_object()).flatten();
+            for (reason, packets) in counted {
                 *all.entry(reason.clone()).or_default() += packets.as_u64().unwrap_or(0);
             }
         }
         Ok(Self(all))
     }
 
-    /// Packets counted for this reason.
+    /// Packets counted under this name.
     pub(crate) fn of(&self, reason: &str) -> u64 {
         self.0.get(reason).copied().unwrap_or(0)
     }
 
-    /// How many more than `before` were counted for this reason.
+    /// How many more than `before` were counted under this name.
     pub(crate) fn since(&self, before: &Self, reason: &str) -> u64 {
         self.of(reason).saturating_sub(before.of(reason))
     }

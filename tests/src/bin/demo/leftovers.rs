@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::loaded_programs;
 use tests::net::{Agent, Network};
 
@@ -15,7 +16,8 @@ pub(crate) struct Traces {
     folder: PathBuf,
     /// Inodes of the network namespaces.
     namespaces: BTreeSet<u64>,
-    program: u32,
+    /// Identifiers of the programs, one on the NICs and one at the sockets.
+    programs: BTreeSet<u32>,
 }
 
 const NAMESPACES: &str = "/run/netns";
@@ -27,10 +29,9 @@ impl Traces {
         let label = host.strip_suffix("host").context("the host's namespace has another name")?.to_owned();
         let namespaces =
             named(&label)?.iter().map(|name| inode(&Path::new(NAMESPACES).join(name))).collect::<Result<_>>()?;
-        let status = agent.json(["status"])?;
-        let program = status["program"]["id"].as_u64().and_then(|id| u32::try_from(id).ok());
-        let program = program.context("status names no program")?;
-        Ok(Self { label, folder: network.folder().to_owned(), namespaces, program })
+        let programs = ["links", "lookups"].map(|links| programs_behind(&agent.pins().join(links)));
+        let programs = programs.into_iter().collect::<Result<Vec<_>>>()?.concat().into_iter().collect();
+        Ok(Self { label, folder: network.folder().to_owned(), namespaces, programs })
     }
 
     /// What is still there, by kind.
@@ -69,15 +70,27 @@ impl Traces {
     /// The kernel takes a moment to free a program whose last holder is gone.
     fn programs(&self) -> Vec<String> {
         let begun = Instant::now();
-        let is_there = || loaded_programs().flatten().any(|program| program.id() == self.program);
-        while is_there() {
-            if begun.elapsed() > Duration::from_secs(5) {
-                return vec![format!("guard_xdp (id {})", self.program)];
+        loop {
+            let all = loaded_programs().flatten();
+            let left: Vec<String> =
+                all.filter(|program| self.programs.contains(&program.id())).map(|it| it.id().to_string()).collect();
+            if left.is_empty() || begun.elapsed() > Duration::from_secs(5) {
+                return left;
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Vec::new()
     }
+}
+
+/// The programs that the links pinned in `folder` belong to; there is at least one.
+fn programs_behind(folder: &Path) -> Result<Vec<u32>> {
+    let mut programs = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let link: FdLink = PinnedLink::from_pin(entry?.path())?.into();
+        programs.push(link.info()?.program_id());
+    }
+    ensure!(!programs.is_empty(), "no link is pinned in {}", folder.display());
+    Ok(programs)
 }
 
 fn named(label: &str) -> Result<Vec<String>> {

@@ -5,16 +5,17 @@
 mod actors;
 mod counters;
 mod flood;
-mod half_open_flood;
 mod interrupt;
+mod killed;
 mod leftovers;
 mod live;
 mod policy;
 mod real_clients;
 mod report;
 mod screen;
-mod syn_flood;
+mod talk;
 mod tally;
+mod unlisted;
 mod visit;
 mod visits;
 
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::unistd::Uid;
-use tests::net::Agent;
+use tests::net::{Agent, GuardConfig, Responder};
 
 use crate::actors::Actors;
 use crate::leftovers::Traces;
@@ -60,13 +61,13 @@ fn show(tally: &mut Tally) -> Result<()> {
 /// Everything that needs the actors, who are gone when it returns; what to look for afterwards.
 fn acts(tally: &mut Tally) -> Result<Traces> {
     heading("A registry, its clients, no guard yet")?;
-    let actors = Actors::assemble()?;
+    let mut actors = Actors::assemble()?;
     actors.introduce();
-    let visits = visits::all();
-    let unguarded = visits::attend(&visits, &actors, None)?;
+    let unguarded = visits::attend(&actors, None)?;
 
     heading("The guard, and the networks that may come in")?;
-    let mut agent = Agent::prepare(&actors.network, "agent", &policy::config(&actors.network))?;
+    let mut agent =
+        Agent::prepare(&actors.network, "agent", &policy::config(&actors.network, actors.registry.certificate()))?;
     let begun = Instant::now();
     agent.run().context("starting the guard")?;
     println!(
@@ -74,24 +75,39 @@ fn acts(tally: &mut Tally) -> Result<Traces> {
         actors.network.interfaces().len(),
         screen::ms(begun.elapsed())
     );
+    let begun = Instant::now();
+    let mut responder = Responder::start(&agent)?;
+    println!(
+        "  registry-guard responder runs as user {} (nobody) and tells denied clients why ({})",
+        GuardConfig::RESPONDER_USER,
+        screen::ms(begun.elapsed())
+    );
     println!("  A fresh guard lets nobody in. Each command returns when the kernel enforces it:");
     policy::write(&agent)?;
-    let traces = Traces::of(&actors.network, &agent)?;
 
     heading("Who gets in, without and with the guard")?;
-    let guarded = visits::attend(&visits, &actors, Some(&agent))?;
-    visits::print(&visits, &unguarded, &guarded, tally);
+    let guarded = visits::attend(&actors, Some(&agent))?;
+    visits::print(&unguarded, &guarded, tally);
 
     heading("Real clients")?;
     real_clients::show(&actors, tally)?;
 
+    heading("What a denied client is told")?;
+    real_clients::words(&actors, &agent, tally)?;
+
     heading("A rule added and removed live")?;
     live::show(&actors, &agent, tally)?;
+
+    heading("A NIC that the guard was not told of")?;
+    unlisted::show(&mut actors, &agent, tally)?;
 
     heading("A flood of denied SYNs while an allowed client pulls")?;
     flood::show(&actors, &agent, tally)?;
 
     heading("What the guard says of itself")?;
     report::show(&agent, tally)?;
-    Ok(traces)
+
+    heading("The guard is killed")?;
+    killed::show(&actors, &mut agent, &mut responder, tally)?;
+    Traces::of(&actors.network, &agent)
 }

@@ -1,10 +1,14 @@
 use anyhow::Result;
-use tests::net::{Agent, Network};
+use tests::net::{Agent, Certificate, GuardConfig, Network};
 
 use crate::screen::ms;
 
 /// The registry's name to the guard.
-pub(crate) const REGISTRY: &str = "contoso";
+pub(crate) const REGISTRY: &str = GuardConfig::REGISTRY;
+/// Where the 403 sends its reader.
+pub(crate) const HELP: &str = "https://help.example.com/registry";
+/// How many denied connections in a second are told why.
+pub(crate) const BUDGET: u32 = 1000;
 
 const COMMANDS: [&str; 6] = [
     "network-rule add --name contoso --ip-address 198.51.100.0/25",
@@ -16,22 +20,10 @@ const COMMANDS: [&str; 6] = [
     "network-rule add --name contoso --vnet-name corp --subnet ci",
 ];
 
-/// The host's facts: what to guard, and which VTEPs to believe.
-pub(crate) fn config(network: &Network) -> String {
-    format!(
-        "interfaces = {:?}\n\
-         [vxlan]\n\
-         trusted-vteps = [\"192.0.2.11\", \"192.0.2.12\"]\n\
-         [[registry]]\n\
-         name = \"{REGISTRY}\"\n\
-         login-server = \"{}\"\n\
-         listen = [\"{}:443\", \"[{}]:443\"]\n\
-         deny-response = \"drop\"\n",
-        network.interfaces(),
-        Network::LOGIN_SERVER,
-        Network::REGISTRY_V4,
-        Network::REGISTRY_V6
-    )
+/// The host's facts: what to guard, which VTEPs to believe, and what denied clients are told.
+pub(crate) fn config(network: &Network, certificate: &Certificate) -> String {
+    let config = GuardConfig::of(network).trusted_vtep("192.0.2.11").trusted_vtep("192.0.2.12");
+    config.forbidden(certificate).help(HELP).budget(20, BUDGET).to_string()
 }
 
 /// Names the networks that may come in, with the commands that an owner would type.

@@ -10,7 +10,7 @@ const CHECKS: [&str; 2] = [
     "check --name contoso --source 10.1.0.4 --vni 5002 --output table",
 ];
 /// The tables of `status` that are shown: that without a title, and these.
-const EXCERPT: [&str; 3] = ["", "interfaces", "registries.contoso.counters"];
+const EXCERPT: [&str; 4] = ["", "interfaces", "registries.contoso.counters", "registries.contoso.outcomes"];
 
 /// Excerpts of what the command line prints.
 pub(crate) fn show(agent: &Agent, tally: &mut Tally) -> Result<()> {

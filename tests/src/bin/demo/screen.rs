@@ -31,7 +31,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
 /// Prints `text` indented; a table, or what a command printed.
 pub(crate) fn show(text: &str) {
     for line in text.lines() {
-        println!("  {line}");
+        println!("{}", format!("  {line}").trim_end());
     }
 }
 
@@ -44,6 +44,13 @@ pub(crate) fn excerpt(text: &str, titles: &[&str]) {
             println!();
         }
     }
+}
+
+/// Prints a command of this actor's and what it said.
+pub(crate) fn session(who: &str, command: &str, said: &str) {
+    println!("  {who}$ {command}");
+    show(said.trim_end());
+    println!();
 }
 
 /// A duration in milliseconds, with as many digits as mean something.
