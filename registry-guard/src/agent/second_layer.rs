@@ -1,6 +1,6 @@
 //! The second layer: `guard_sk_lookup` in every namespace in which a registry listens, and whether it stands there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use registry_guard_common::HOST;
@@ -11,7 +11,7 @@ use super::report::NamespaceStatus;
 use super::zones::{Surroundings, Zones, zones};
 use super::{Agent, AgentError};
 use crate::config::{Config, DenyResponse};
-use crate::kernel::{Kernel, Standing, number_namespaces};
+use crate::kernel::{Kernel, Standing, number_namespaces, path_number};
 use crate::netlink::{Link, Links, Lister};
 use crate::netns::Namespace;
 
@@ -54,10 +54,10 @@ impl SecondLayer {
     /// Names the places; nothing is attached yet.
     pub(super) fn new(config: &Config, kernel: &Kernel, lister: Lister) -> anyhow::Result<Self> {
         let paths = config.namespaces();
-        let inodes: Vec<_> =
-            paths.iter().map(|path| Namespace::open(path).ok().map(|namespace| namespace.inode())).collect();
-        let numbers = number_namespaces(&kernel.socket_layer_pins()?, &inodes);
-        let listens_in = |path: Option<&std::path::Path>| {
+        let inode = |path: &Path| Namespace::open(path).ok().map(|namespace| namespace.inode());
+        let wanted: Vec<_> = paths.iter().map(|path| (path_number(path), inode(path))).collect();
+        let numbers = number_namespaces(&kernel.socket_layer_pins()?, &wanted);
+        let listens_in = |path: Option<&Path>| {
             let inside =
                 config.registries.iter().filter(|registry| registry.netns.as_ref().map(|n| n.path.as_path()) == path);
             inside.map(|registry| registry.name.clone()).collect::<Vec<_>>()
@@ -145,10 +145,9 @@ impl Agent {
                 }
             };
         }
-        let wanted: Vec<_> =
-            layer.namespaces().iter().map(|(number, namespace)| (*number, namespace.inode())).collect();
+        let numbers: Vec<_> = layer.places.iter().map(|place| place.number).collect();
         let mut kernel = self.kernel();
-        let gone = kernel.forget_socket_layers(&wanted)?;
+        let gone = kernel.forget_socket_layers(&numbers)?;
         if gone > 0 {
             warn!(gone, "network namespaces of registries are gone, or are not in config.toml any more");
         }
@@ -187,7 +186,8 @@ impl Agent {
         kernel.set_interfaces(place.number, &interfaces)?;
         kernel.set_local_addresses(place.number, &addresses)?;
         if kernel.socket_layer(place.number, &open.namespace)? == Standing::Absent {
-            kernel.attach_socket_layer(place.number, &open.namespace)?;
+            let path = place.path.as_deref().map_or(0, path_number);
+            kernel.attach_socket_layer(place.number, path, &open.namespace)?;
             info!(namespace = open.namespace.inode(), registries = ?place.registries, "guarding sockets");
         }
         Ok(match kernel.socket_layer(place.number, &open.namespace)? {

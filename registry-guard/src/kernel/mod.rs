@@ -27,7 +27,7 @@ pub use self::counters::{OutcomeCounts, ReasonCounts};
 pub use self::error::KernelError;
 pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
-pub use self::pins::Pins;
+pub use self::pins::{LookupPin, Pins, path_number};
 pub use self::probe::Answer;
 pub use self::rules::{Row, RuleTrie, Table};
 pub use self::socket_layer::{Standing, number_namespaces};

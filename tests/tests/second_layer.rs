@@ -1,0 +1,143 @@
+//! The second layer followed: what disturbs it is told and closes the first, and what it guards stays guarded when its
+//! namespace loses its name, is made anew, or the agent is restarted.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::net::{
+    Agent, Authority, Certificate, Client, GuardConfig, Listener, LookupProgram, Namespace, Network, Outcome,
+    Published, Responder, Traffic, connect, eventually, run,
+};
+
+/// Shorter than the second after which a SYN is sent again.
+const ONE_SYN: Duration = Duration::from_millis(900);
+const MINUTE: Duration = Duration::from_mins(1);
+
+const REGISTRY: &str = GuardConfig::REGISTRY;
+const ALLOWED: &str = "198.51.100.7";
+const DENIED: &str = "198.51.100.66";
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn registry() -> SocketAddr {
+    (Network::REGISTRY_V4, 443).into()
+}
+
+fn outcome(client: &Client, source: &str) -> Result<Outcome> {
+    Ok(client.connect(address(source), registry(), ONE_SYN)?.outcome)
+}
+
+fn allow(agent: &Agent, ip: &str) -> Result<()> {
+    agent.json(["network-rule", "add", "-n", REGISTRY, "--ip-address", ip]).map(drop)
+}
+
+fn certificate(network: &Network) -> Result<Certificate> {
+    let authority = Authority::make(&network.folder().join("trust"))?;
+    authority.issue(&network.folder().join("certificate"))
+}
+
+fn state(agent: &Agent) -> Result<(Value, String)> {
+    let status = agent.json(["status"])?;
+    Ok((status["state"].clone(), status["problems"].to_string()))
+}
+
+/// Packets of the registry that came to this end, since the maps were made.
+fn outcomes(agent: &Agent, name: &str) -> Result<u64> {
+    let status = agent.json(["status"])?;
+    let count = &status["registries"][0]["outcomes"][name];
+    Ok(count.as_u64().unwrap_or(0))
+}
+
+fn bpftool(arguments: &[&str]) -> Result<String> {
+    Ok(run(Command::new("bpftool").args(arguments), MINUTE)?.expect_success()?.stdout)
+}
+
+/// The pins of the links to network namespaces.
+fn lookups(agent: &Agent) -> Result<Vec<PathBuf>> {
+    let folder = agent.pins().join("lookups");
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn published(network: &Network, published: &Published) -> GuardConfig {
+    let listen = published.listen();
+    GuardConfig::of(network).netns(&published.namespace().path(), &listen.each_ref().map(String::as_str))
+}
+
+fn inside(published: &Published) -> Result<Listener> {
+    Listener::start(published.namespace(), "[::]:5000".parse()?)
+}
+
+/// Takes the name of a namespace away, as `ip netns del` does. It lives on while something in it does.
+fn unname(namespace: &Namespace) -> Result<()> {
+    run(Command::new("umount").arg("--lazy").arg(namespace.path()), MINUTE)?.expect_success()?;
+    fs::remove_file(namespace.path()).context("removing the name of a namespace")
+}
+
+#[test]
+fn a_namespace_that_loses_its_name_stays_guarded_while_it_lives() -> Result<()> {
+    let mut network = Network::new()?;
+    let _front = network.client("front", &["198.51.100.250"])?;
+    let second = network.unlisted_client("second", &[ALLOWED, DENIED])?;
+    let published_ns = network.published("inner", 5000)?;
+    let listener = inside(&published_ns)?;
+    let mut agent = Agent::start(&network, &published(&network, &published_ns).reset().to_string())?;
+    allow(&agent, ALLOWED)?;
+    assert_eq!(outcome(&second, DENIED)?, Outcome::Refused);
+    unname(published_ns.namespace())?;
+    eventually("the missing name is noticed", || {
+        Ok(state(&agent)?.1.contains(&published_ns.namespace().path().display().to_string()))
+    })?;
+    assert_eq!(outcome(&second, DENIED)?, Outcome::Refused, "the registry still listens there");
+    agent.restart()?;
+    assert_eq!(state(&agent)?.0, "DEGRADED");
+    assert_eq!(outcome(&second, DENIED)?, Outcome::Refused, "after a restart");
+    assert_eq!(outcome(&second, ALLOWED)?, Outcome::Connected, "after a restart");
+    assert_eq!(listener.visits_from(address(DENIED)), 0);
+    Ok(())
+}
+
+/// A client that tries again and again, whatever comes of it, until this is dropped.
+struct Hammer {
+    stop: Arc<AtomicBool>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Hammer {
+    fn start(client: &Client) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, namespace) = (Arc::clone(&stop), client.namespace().clone());
+        let worker = thread::spawn(move || {
+            // While the container is away, the host says that it is unreachable, which is an error here.
+            _ = namespace.within(|| {
+                while !stopped.load(Ordering::Relaxed) {
+                    _ = connect(address(DENIED), registry(), Duration::from_millis(50));
+                }
+            });
+        });
+        Self { stop, worker: Some(worker) }
+    }
+}
+
+impl Drop for Hammer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(worker) = self.worker.take() {
+            _ = worker.join();
+        }
+    }
+}
+
+/// What becomes of a connection that the host opens to itself.
+fn from_the_host(network: &Network) -> Result<Outcome> {
+    Ok(network.host().within(|| connect(Network::REGISTRY_V4.into(), registry(), ONE_SYN))??.outcome)
+}
