@@ -68,6 +68,55 @@ fn lookups(agent: &Agent) -> Result<Vec<PathBuf>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }
 
+#[test]
+fn another_program_at_the_sockets_closes_the_first_layer_until_it_goes() -> Result<()> {
+    let mut network = Network::new()?;
+    let client = network.client("office", &[ALLOWED, DENIED])?;
+    let listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let config = GuardConfig::of(&network).forbidden(&certificate(&network)?);
+    let agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    allow(&agent, ALLOWED)?;
+    eventually("the responder answers", || Ok(outcome(&client, DENIED)? == Outcome::Connected))?;
+    eventually("nothing is wrong", || Ok(state(&agent)?.0 == "ENFORCING"))?;
+
+    let foreign = LookupProgram::attach(network.host())?;
+    eventually("the other program is noticed", || Ok(state(&agent)?.0 == "DEGRADED"))?;
+    let (_, problems) = state(&agent)?;
+    ensure!(problems.contains("other sk_lookup programs decide there too"), "{problems}");
+    assert_eq!(agent.json(["status"])?["secondLayer"]["stands"], false);
+    let admitted = outcomes(&agent, "admitted")?;
+    assert_eq!(outcome(&client, DENIED)?, Outcome::TimedOut, "nothing denied is left to the second layer");
+    assert_eq!(outcomes(&agent, "admitted")?, admitted);
+    assert_eq!(outcome(&client, ALLOWED)?, Outcome::Connected);
+
+    drop(foreign);
+    eventually("it is noticed that it has gone", || Ok(state(&agent)?.0 == "ENFORCING"))?;
+    eventually("the responder answers again", || Ok(outcome(&client, DENIED)? == Outcome::Connected))?;
+    assert_eq!(listener.visits_from(address(DENIED)), 0);
+    Ok(())
+}
+
+#[test]
+fn a_link_that_somebody_detaches_is_mended() -> Result<()> {
+    let mut network = Network::new()?;
+    let _front = network.client("front", &["198.51.100.250"])?;
+    let second = network.unlisted_client("second", &[ALLOWED, DENIED])?;
+    let _listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let agent = Agent::start(&network, &GuardConfig::of(&network).reset().to_string())?;
+    allow(&agent, ALLOWED)?;
+    assert_eq!(outcome(&second, DENIED)?, Outcome::Refused);
+    let [pin] = &lookups(&agent)?[..] else { anyhow::bail!("one namespace is guarded") };
+    bpftool(&["link", "detach", "pinned", &pin.display().to_string()])?;
+    eventually("the agent attaches again, unasked", || Ok(outcome(&second, DENIED)? == Outcome::Refused))?;
+    assert_eq!(outcome(&second, ALLOWED)?, Outcome::Connected);
+
+    fs::remove_file(&lookups(&agent)?[0])?;
+    eventually("the agent attaches again, unasked", || Ok(outcome(&second, DENIED)? == Outcome::Refused))?;
+    assert_eq!(state(&agent)?.0, "ENFORCING");
+    Ok(())
+}
+
 fn published(network: &Network, published: &Published) -> GuardConfig {
     let listen = published.listen();
     GuardConfig::of(network).netns(&published.namespace().path(), &listen.each_ref().map(String::as_str))
@@ -135,6 +184,23 @@ impl Drop for Hammer {
             _ = worker.join();
         }
     }
+}
+
+#[test]
+fn a_virtual_network_gives_no_public_identity_in_another_namespace() -> Result<()> {
+    let mut network = Network::new()?;
+    let app = network.overlay_client("app", "192.0.2.11", 5001, &["10.1.0.4", ALLOWED])?;
+    let container = network.published("inner", 5000)?;
+    let listener = inside(&container)?;
+    let config = published(&network, &container).trusted_vtep("192.0.2.11").forbidden(&certificate(&network)?);
+    let agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    allow(&agent, ALLOWED)?;
+    // Inside the container nobody knows that this source came in VXLAN; its rule is one for public traffic.
+    let attempt = app.connect(address(ALLOWED), registry(), ONE_SYN)?;
+    ensure!(!listener.arrival(address(ALLOWED), Duration::ZERO), "it reached the registry: {attempt:?}");
+    assert_eq!(attempt.outcome, Outcome::TimedOut);
+    Ok(())
 }
 
 /// What becomes of a connection that the host opens to itself.
