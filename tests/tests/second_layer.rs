@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::net::{
     Agent, Authority, Certificate, Client, GuardConfig, Listener, LookupProgram, Namespace, Network, Outcome,
-    Published, Responder, Traffic, connect, eventually, run,
+    Published, Responder, Traffic, connect, eventually, open, run,
 };
 
 /// Shorter than the second after which a SYN is sent again.
@@ -184,6 +184,22 @@ impl Drop for Hammer {
             _ = worker.join();
         }
     }
+}
+
+#[test]
+fn a_denied_client_that_is_being_answered_does_not_keep_the_registry_from_starting() -> Result<()> {
+    let mut network = Network::new()?;
+    let stranger = network.client("stranger", &[DENIED])?;
+    let config = GuardConfig::of(&network).forbidden(&certificate(&network)?);
+    let agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    eventually("the responder answers", || Ok(outcome(&stranger, DENIED)? == Outcome::Connected))?;
+    // It has the registry's own port at its end, while the registry is being started again.
+    let _held = stranger.namespace().within(|| open(address(DENIED), registry(), ONE_SYN))??;
+    for endpoint in ["[::]:443", "0.0.0.0:443", "203.0.113.10:443"] {
+        Listener::start(network.host(), endpoint.parse()?)?;
+    }
+    Ok(())
 }
 
 #[test]

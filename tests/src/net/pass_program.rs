@@ -23,7 +23,8 @@ pub struct PassProgram {
 impl PassProgram {
     /// Puts it on an interface of `namespace`, in the driver.
     pub fn attach(namespace: &Namespace, interface: &str) -> Result<Self> {
-        let mut ebpf = Ebpf::load(&object("xdp", NAME, &PASS)?).context("loading a program that lets everything pass")?;
+        let mut ebpf =
+            Ebpf::load(&object("xdp", NAME, &PASS)?).context("loading a program that lets everything pass")?;
         let program: &mut Xdp = ebpf.program_mut(NAME).context("the program")?.try_into()?;
         program.load()?;
         let link = namespace.within(|| -> Result<FdLink> {
