@@ -155,6 +155,34 @@ fn a_namespace_that_loses_its_name_stays_guarded_while_it_lives() -> Result<()> 
     Ok(())
 }
 
+#[test]
+fn a_namespace_that_is_made_anew_is_guarded_anew_and_the_old_one_let_go() -> Result<()> {
+    let mut network = Network::new()?;
+    let client = network.client("office", &[ALLOWED])?;
+    let stranger = network.client("stranger", &[DENIED])?;
+    let mut container = network.published("inner", 5000)?;
+    let mut listener = inside(&container)?;
+    let config = published(&network, &container).forbidden(&certificate(&network)?).budget(8000, 8000);
+    let agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    allow(&agent, ALLOWED)?;
+    eventually("the responder answers", || Ok(outcome(&stranger, DENIED)? == Outcome::Connected))?;
+    let _hammer = Hammer::start(&stranger);
+    for round in 0..5 {
+        drop(listener);
+        drop(container);
+        // As a container runtime does, which takes the link away itself.
+        network.host().ip("link del published")?;
+        container = network.published("inner", 5000)?;
+        listener = inside(&container)?;
+        eventually("an allowed client is served again", || Ok(outcome(&client, ALLOWED)? == Outcome::Connected))?;
+        eventually("a denied one is told again", || Ok(outcome(&stranger, DENIED)? == Outcome::Connected))?;
+        assert_eq!(listener.visits_from(address(DENIED)), 0, "in round {round}");
+    }
+    eventually("nothing is wrong in the end", || Ok(state(&agent)?.0 == "ENFORCING"))?;
+    eventually("the old namespaces are let go", || Ok(lookups(&agent)?.len() == 2))
+}
+
 /// A client that tries again and again, whatever comes of it, until this is dropped.
 struct Hammer {
     stop: Arc<AtomicBool>,
@@ -184,6 +212,32 @@ impl Drop for Hammer {
             _ = worker.join();
         }
     }
+}
+
+#[test]
+fn a_restart_of_the_agent_is_not_seen_by_who_is_told_why() -> Result<()> {
+    let mut network = Network::new()?;
+    let allowed = network.client("allowed", &[ALLOWED])?;
+    let denied = network.client("denied", &[DENIED])?;
+    let listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let config = GuardConfig::of(&network).forbidden(&certificate(&network)?).budget(8000, 8000);
+    let mut agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    allow(&agent, ALLOWED)?;
+    eventually("the responder answers", || Ok(outcome(&denied, DENIED)? == Outcome::Connected))?;
+    let served = Traffic::start(&allowed, address(ALLOWED), registry(), ONE_SYN)?;
+    let told = Traffic::start(&denied, address(DENIED), registry(), ONE_SYN)?;
+    for _ in 0..5 {
+        agent.kill9()?;
+        agent.run()?;
+        agent.restart()?;
+        assert_eq!(listener.visits_from(address(DENIED)), 0);
+        listener.forget();
+    }
+    let (served, told) = (served.stop()?, told.stop()?);
+    println!("over 10 restarts, allowed: {served:?}, denied: {told:?}");
+    assert_eq!((served.failed(), told.failed()), (0, 0), "{served:?} {told:?}");
+    Ok(())
 }
 
 #[test]
@@ -222,4 +276,28 @@ fn a_virtual_network_gives_no_public_identity_in_another_namespace() -> Result<(
 /// What becomes of a connection that the host opens to itself.
 fn from_the_host(network: &Network) -> Result<Outcome> {
     Ok(network.host().within(|| connect(Network::REGISTRY_V4.into(), registry(), ONE_SYN))??.outcome)
+}
+
+#[test]
+fn detach_ends_the_second_layer_too_and_it_stays_away() -> Result<()> {
+    let mut network = Network::new()?;
+    let _front = network.client("front", &["198.51.100.250"])?;
+    let _listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let mut agent = Agent::start(&network, &GuardConfig::of(&network).reset().to_string())?;
+    for _ in 0..5 {
+        assert_eq!(from_the_host(&network)?, Outcome::Refused);
+        // Messages about links have the agent look at its second layer while it is taken away.
+        for number in 0..20 {
+            network.host().ip(&format!("link add busy{number} type veth peer name busier{number}"))?;
+        }
+        agent.json(["detach"])?;
+        for number in 0..20 {
+            network.host().ip(&format!("link del busy{number}"))?;
+        }
+        let status = agent.json(["status"])?;
+        assert_eq!((&status["state"], lookups(&agent)?.len()), (&"OPEN".into(), 0), "{status}");
+        assert_eq!(from_the_host(&network)?, Outcome::Connected);
+        agent.restart()?;
+    }
+    Ok(())
 }

@@ -101,6 +101,11 @@ impl Kernel {
         self.host.set(tables)
     }
 
+    /// Whether the second layer was said to stand, by this agent or an earlier one.
+    pub const fn second_layer_stands(&self) -> bool {
+        self.host.second_layer_stands()
+    }
+
     /// Says whether the second layer was seen to stand, and so may be left to decide what the first cannot.
     pub fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
         self.host.set_second_layer(stands)

@@ -107,6 +107,19 @@ impl Kernel {
         })
     }
 
+    /// Whether an earlier agent left the program in `namespace`, alone.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn inherits_socket_layer(&self, number: u8, namespace: &Namespace) -> Result<bool, KernelError> {
+        let Some(pin) = self.pin_in(number, namespace)? else { return Ok(false) };
+        let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
+        let programs =
+            bpf::lookup_programs(namespace.as_fd()).map_err(KernelError::bpf("asking for programs of a namespace"))?;
+        Ok(attached_to(link.as_fd())? == namespace.inode() && programs.len() == 1)
+    }
+
     fn pin_in(&self, number: u8, namespace: &Namespace) -> Result<Option<PathBuf>, KernelError> {
         let is_it = |pin: &LookupPin| pin.number == number && pin.inode == namespace.inode();
         Ok(self.pins.lookups()?.into_iter().find(is_it).map(|pin| self.pins.lookup(pin)))
