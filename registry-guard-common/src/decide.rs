@@ -36,7 +36,8 @@ impl Judgement {
     }
 
     /// How `guard_xdp` answers the denied `flow`. Only a SYN outside VXLAN is ever reset, since the reply to an encapsulated
-    /// one would have to be encapsulated itself. What only this layer can know, the outer source, is never left to the next.
+    /// one would have to be encapsulated itself. What only this layer can know, the outer source, is never left to the next;
+    /// nor is an encapsulated SYN where the next stands in another namespace, and would take it for public traffic.
     #[inline(always)]
     pub fn response(&self, flow: &Flow) -> Response {
         if flow.transport != Transport::TcpSyn || matches!(self.reason, Reason::UntrustedVtep | Reason::VniZero) {
@@ -44,6 +45,7 @@ impl Judgement {
         }
         match (self.endpoint.response(), flow.vtep) {
             (Response::Reset, Some(_)) => Response::Drop,
+            (Response::Forbidden, Some(_)) if self.endpoint.ends_elsewhere() => Response::Drop,
             (response, _) => response,
         }
     }

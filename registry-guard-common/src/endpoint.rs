@@ -74,6 +74,7 @@ impl Endpoint {
 
     const JUDGE_DATAGRAMS: u8 = 1;
     const ALLOW_LOCAL: u8 = 2;
+    const ENDS_ELSEWHERE: u8 = 4;
 
     /// An endpoint of the registry with index `registry` (below [`crate::MAX_REGISTRIES`]).
     pub const fn new(registry: u16, response: Response, datagrams: Datagrams, local: LocalTraffic) -> Self {
@@ -89,6 +90,19 @@ impl Endpoint {
             Response::Forbidden => Self { response: Response::Drop as u8, ..self },
             Response::Drop | Response::Reset => self,
         }
+    }
+
+    /// The same endpoint where connections end in another network namespace: there nobody can tell which virtual network one
+    /// came from.
+    #[must_use]
+    pub const fn elsewhere(self) -> Self {
+        Self { flags: self.flags | Self::ENDS_ELSEWHERE, ..self }
+    }
+
+    /// Whether connections end in another network namespace.
+    #[inline(always)]
+    pub const fn ends_elsewhere(&self) -> bool {
+        self.flags & Self::ENDS_ELSEWHERE != 0
     }
 
     /// The registry's index in the rule tables; `None` where no registry listens.

@@ -3,6 +3,7 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
+use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::btf_maps::{Array, LruHashMap};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
@@ -36,12 +37,23 @@ pub(crate) fn spend(registry: u32, source: &Address) -> Outcome {
     let source = BudgetSource::new(registry, source);
     let has_room = match SPENT_BY.get_ptr_mut(source) {
         Some(spent) => take(spent, second, budget.per_source()),
-        None => budget.per_source() > 0 && SPENT_BY.insert(source, Spent::first_in(second).word(), 0).is_ok(),
+        None => take_first(source, second, budget.per_source()),
     };
     if !has_room {
         return Outcome::OverSourceBudget;
     }
     if take(total, second, budget.total()) { Outcome::Admitted } else { Outcome::OverTotalBudget }
+}
+
+/// Takes one for a source that was not there a moment ago. Another CPU may have put it in since then, and must not lose what it
+/// counted.
+#[inline(always)]
+fn take_first(source: BudgetSource, second: u32, limit: u32) -> bool {
+    let first = Spent::first_in(second).word();
+    if limit == 0 || SPENT_BY.insert(source, first, u64::from(BPF_NOEXIST)).is_ok() {
+        return limit > 0;
+    }
+    SPENT_BY.get_ptr_mut(source).is_some_and(|spent| take(spent, second, limit))
 }
 
 /// Takes one, unless `limit` were taken in this second already. Never gives more than `limit`, whatever other CPUs do; one

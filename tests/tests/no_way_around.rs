@@ -352,6 +352,46 @@ fn a_vxlan_device_behind_a_bridge_gives_no_public_identity() -> Result<()> {
     assert_refused(&app, nowhere, &registry)
 }
 
+/// The host has a macvlan on its VXLAN device, and the client sends to its hardware address.
+fn macvlan_on_top(network: &Network, app: &Overlay) -> Result<()> {
+    let (device, mac) = (app.device(), "00:00:5e:00:53:f7");
+    network.host().ip(&format!(
+        "link add link {} name upper address {mac} type macvlan mode bridge\nlink set upper up\n\
+         route add {}/32 dev upper",
+        app.host_device(),
+        ALLOWED[0]
+    ))?;
+    app.namespace().ip(&format!("neigh replace {} lladdr {mac} dev {device}", Network::REGISTRY_V4))
+}
+
+#[test]
+fn a_macvlan_on_a_vxlan_device_gives_no_public_identity() -> Result<()> {
+    let mut network = Network::new()?;
+    let _front = front(&mut network)?;
+    let app = overlay(&mut network, HostSide::Device, "app", "192.0.2.11", 5001)?;
+    macvlan_on_top(&network, &app)?;
+    let registry = registry(&network)?;
+    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.11"))?;
+    office_network(&agent)?;
+    assert_refused(&app, ALLOWED[0], &registry)
+}
+
+#[test]
+fn a_vxlan_device_that_gets_its_packets_in_another_namespace_gives_no_identity() -> Result<()> {
+    let mut network = Network::new()?;
+    let _front = front(&mut network)?;
+    let elsewhere = network.unlisted_client("elsewhere", &["192.0.2.31"])?;
+    elsewhere.namespace().ip(&format!(
+        "link add moved type vxlan id 5001 local 192.0.2.31 dstport 4789\nlink set moved netns {}",
+        network.host().name()
+    ))?;
+    network.host().ip(&format!("link set moved up\nlink set {} down", elsewhere.host_interface()))?;
+    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.11"))?;
+    let problems = agent.json(["status"])?["problems"].to_string();
+    ensure!(problems.contains("moved: its packets arrive in another network namespace"), "{problems}");
+    Ok(())
+}
+
 #[test]
 fn a_tunnel_that_nobody_declared_lets_nobody_through() -> Result<()> {
     for source in [ALLOWED[0], DENIED[0]] {

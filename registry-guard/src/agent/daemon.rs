@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
@@ -84,6 +84,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
         second_layer: Mutex::new(second_layer),
+        places_changed: Notify::new(),
         lister: links.lister(),
         runtime: Handle::current(),
         detached: AtomicBool::new(false),

@@ -24,6 +24,7 @@ pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer,
         let at_socket = endpoint(slot, host, blind.allow_local(host));
         let is_judged_again = layer.guards(&host.name) && !blind.hide(&host.name);
         let at_nic = if is_judged_again { at_socket } else { at_socket.without_answer() };
+        let at_nic = if host.netns.is_some() { at_nic.elsewhere() } else { at_nic };
         for address in host.addresses() {
             endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, at_nic)));
         }

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 pub use self::answered::Report;
@@ -71,6 +71,8 @@ struct Inner {
     interfaces: Mutex<Interfaces>,
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
+    /// Another namespace has taken the path of one in which a registry listens.
+    places_changed: Notify,
     lister: Lister,
     runtime: Handle,
     detached: AtomicBool,
@@ -135,6 +137,8 @@ impl Agent {
     pub fn detach(&self) -> Result<Vec<String>, AgentError> {
         // A change that is being carried out is finished first.
         let _one_at_a_time = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever is following the second layer is finished too, and would attach it again otherwise.
+        let _layer = self.second_layer();
         self.0.detached.store(true, Ordering::SeqCst);
         let mut kernel = self.kernel();
         let detached: Vec<String> = kernel.detach()?.into_iter().map(interface_name).collect();

@@ -1,9 +1,10 @@
 //! The second layer: `guard_sk_lookup` in every namespace in which a registry listens, and whether it stands there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use registry_guard_common::HOST;
+use registry_guard_common::{HOST, Tag};
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
@@ -11,14 +12,19 @@ use super::report::NamespaceStatus;
 use super::zones::{Surroundings, Zones, zones};
 use super::{Agent, AgentError};
 use crate::config::{Config, DenyResponse};
-use crate::kernel::{Kernel, Standing, number_namespaces};
+use crate::kernel::{Kernel, Standing, number_namespaces, path_number};
 use crate::netlink::{Link, Links, Lister};
 use crate::netns::Namespace;
+
+/// How long the responder may take to come to an agent that was started again.
+const RECONNECTED: Duration = Duration::from_secs(10);
 
 /// Every namespace in which a registry listens, the agent's own first.
 pub(super) struct SecondLayer {
     places: Vec<Place>,
     stands: bool,
+    /// Until when the responder of an earlier agent is taken to be there.
+    inherited_until: Option<Instant>,
 }
 
 /// One namespace.
@@ -31,6 +37,18 @@ struct Place {
     /// Whether the program stands there, alone.
     guards: bool,
     problems: Vec<String>,
+    /// The inode of the namespace that was here last.
+    last: Option<u64>,
+    /// Whether traffic of virtual networks arrives here.
+    has_virtual_networks: bool,
+}
+
+impl Place {
+    /// Whether its path stands for another namespace now, or for none.
+    fn is_replaced(&self) -> bool {
+        let (Some(path), Some(open)) = (&self.path, &self.open) else { return false };
+        Namespace::open(path).map_or(true, |namespace| namespace.inode() != open.namespace.inode())
+    }
 }
 
 /// A namespace that is there.
@@ -54,31 +72,41 @@ impl SecondLayer {
     /// Names the places; nothing is attached yet.
     pub(super) fn new(config: &Config, kernel: &Kernel, lister: Lister) -> anyhow::Result<Self> {
         let paths = config.namespaces();
-        let inodes: Vec<_> =
-            paths.iter().map(|path| Namespace::open(path).ok().map(|namespace| namespace.inode())).collect();
-        let numbers = number_namespaces(&kernel.socket_layer_pins()?, &inodes);
-        let listens_in = |path: Option<&std::path::Path>| {
+        let inode = |path: &Path| Namespace::open(path).ok().map(|namespace| namespace.inode());
+        let wanted: Vec<_> = paths.iter().map(|path| (path_number(path), inode(path))).collect();
+        let numbers = number_namespaces(&kernel.socket_layer_pins()?, &wanted);
+        let listens_in = |path: Option<&Path>| {
             let inside =
                 config.registries.iter().filter(|registry| registry.netns.as_ref().map(|n| n.path.as_path()) == path);
             inside.map(|registry| registry.name.clone()).collect::<Vec<_>>()
         };
-        let host = Place {
-            number: HOST,
-            path: None,
-            registries: listens_in(None),
-            open: Some(Open { namespace: Arc::new(Namespace::current()?), lister, _following: None }),
-            guards: false,
-            problems: Vec::new(),
-        };
-        let others = paths.iter().zip(numbers).map(|(path, number)| Place {
+        let place = |number, path: Option<&Path>, open| Place {
             number,
-            path: Some(path.to_path_buf()),
-            registries: listens_in(Some(path)),
-            open: None,
+            path: path.map(Path::to_path_buf),
+            registries: listens_in(path),
+            open,
             guards: false,
             problems: Vec::new(),
-        });
-        Ok(Self { places: std::iter::once(host).chain(others).collect(), stands: false })
+            last: None,
+            has_virtual_networks: false,
+        };
+        let own = Open { namespace: Arc::new(Namespace::current()?), lister, _following: None };
+        let others = paths.iter().zip(numbers).map(|(path, number)| place(number, Some(path), None));
+        let mut places: Vec<Place> = std::iter::once(place(HOST, None, Some(own))).chain(others).collect();
+        // What an earlier agent left goes on without a gap until it is looked at closely.
+        for place in &mut places {
+            place.guards = match (&place.open, &place.path) {
+                (Some(open), _) => kernel.inherits_socket_layer(place.number, &open.namespace)?,
+                (None, Some(path)) => match Namespace::open(path) {
+                    Ok(namespace) => kernel.inherits_socket_layer(place.number, &namespace)?,
+                    Err(_) => false,
+                },
+                (None, None) => false,
+            };
+        }
+        let stands = kernel.second_layer_stands() && places.iter().all(|place| place.guards);
+        let inherited_until = stands.then(|| Instant::now() + RECONNECTED);
+        Ok(Self { places, stands, inherited_until })
     }
 
     /// The number of the namespace that `registry` listens in.
@@ -135,6 +163,7 @@ impl Agent {
             layer.places.iter_mut().for_each(|place| place.guards = false);
             return Ok(());
         }
+        self.close_what_is_replaced(&mut layer)?;
         for place in &mut layer.places {
             place.problems.clear();
             place.guards = match self.follow_place(place) {
@@ -145,16 +174,19 @@ impl Agent {
                 }
             };
         }
-        let wanted: Vec<_> =
-            layer.namespaces().iter().map(|(number, namespace)| (*number, namespace.inode())).collect();
+        let numbers: Vec<_> = layer.places.iter().map(|place| place.number).collect();
         let mut kernel = self.kernel();
-        let gone = kernel.forget_socket_layers(&wanted)?;
+        let gone = kernel.forget_socket_layers(&numbers)?;
         if gone > 0 {
             warn!(gone, "network namespaces of registries are gone, or are not in config.toml any more");
         }
-        let is_told = self.responder_is_present() || !self.wants_responder();
+        let is_inherited = layer.inherited_until.is_some_and(|until| Instant::now() < until);
+        let is_told = self.responder_is_present() || !self.wants_responder() || is_inherited;
         let is_blind = self.config().registries.iter().any(|registry| self.0.blind_spots.hide(&registry.name));
-        let stands = is_told && !is_blind && layer.places.iter().all(|place| place.guards && place.problems.is_empty());
+        // What comes out of a VXLAN device here and ends in another namespace is taken for public traffic there.
+        let is_mixed = layer.places.len() > 1 && layer.places.iter().any(|place| place.has_virtual_networks);
+        let all_guard = layer.places.iter().all(|place| place.guards && place.problems.is_empty());
+        let stands = is_told && !is_blind && !is_mixed && all_guard;
         if stands != layer.stands {
             if stands {
                 info!("the second layer stands");
@@ -170,6 +202,24 @@ impl Agent {
         Ok(())
     }
 
+    /// Nothing denied may pass towards a namespace in which the program does not stand yet.
+    fn close_what_is_replaced(&self, layer: &mut SecondLayer) -> Result<(), AgentError> {
+        let mut closed = false;
+        for place in layer.places.iter_mut().filter(|place| place.guards && place.is_replaced()) {
+            place.guards = false;
+            closed = true;
+        }
+        if closed {
+            layer.stands = false;
+            let tables =
+                self.read(|policy| super::host::host_tables(self.config(), policy, layer, &self.0.blind_spots));
+            let mut kernel = self.kernel();
+            kernel.set_second_layer(false)?;
+            kernel.set_host(&tables)?;
+        }
+        Ok(())
+    }
+
     /// Whether some registry answers denied clients with a 403.
     pub(super) fn wants_responder(&self) -> bool {
         self.config().registries.iter().any(|registry| registry.deny_response == DenyResponse::Forbidden)
@@ -180,14 +230,17 @@ impl Agent {
         let Some(open) = self.open(place)? else { return Ok(false) };
         let links = self.0.runtime.block_on(open.lister.list())?;
         let addresses = self.0.runtime.block_on(open.lister.addresses())?;
-        let mut kernel = self.kernel();
-        let guarded = kernel.linked()?;
+        let guarded = self.kernel().linked()?;
+        // Of many interfaces this takes a while, in which changes are not held up.
         let Zones { interfaces, problems } = self.zones(place, &links, &guarded);
         place.problems.extend(problems);
+        place.has_virtual_networks = interfaces.values().any(|interface| interface.tag() != Tag::PUBLIC);
+        let mut kernel = self.kernel();
         kernel.set_interfaces(place.number, &interfaces)?;
         kernel.set_local_addresses(place.number, &addresses)?;
         if kernel.socket_layer(place.number, &open.namespace)? == Standing::Absent {
-            kernel.attach_socket_layer(place.number, &open.namespace)?;
+            let path = place.path.as_deref().map_or(0, path_number);
+            kernel.attach_socket_layer(place.number, path, &open.namespace)?;
             info!(namespace = open.namespace.inode(), registries = ?place.registries, "guarding sockets");
         }
         Ok(match kernel.socket_layer(place.number, &open.namespace)? {
@@ -234,11 +287,16 @@ impl Agent {
         if let Some(open) = place.open.as_ref().filter(|open| open.namespace.inode() == namespace.inode()) {
             return Ok(Some(open.clone()));
         }
+        if place.last.replace(namespace.inode()).is_some() {
+            // The listening sockets of the one before answer nobody here.
+            self.kernel().clear_listeners(place.number)?;
+        }
         let links = Links::subscribe_in(&namespace, &self.0.runtime)?;
         let lister = links.lister();
         let following = self.0.runtime.spawn(follow_links(self.clone(), links)).abort_handle();
         let open = Open { namespace: Arc::new(namespace), lister, _following: Some(Arc::new(Following(following))) };
         place.open = Some(open.clone());
+        self.0.places_changed.notify_one();
         Ok(Some(open))
     }
 }

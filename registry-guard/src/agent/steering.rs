@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 use super::responder::{Listener, Listeners, ResponderError, ResponderLink, ResponderOptions, listen_in};
@@ -53,12 +53,20 @@ pub(super) async fn steer(agent: Agent, socket: PathBuf) {
                 turn(&agent, listeners).await;
             }
             Some(answered) = link.answered.recv() => agent.told(&answered),
-            _ = again.tick() => {
+            () = look(&agent, &mut again) => {
                 if let Err(problem) = follow_places(&agent, &link, &mut places).await {
                     error!(%problem, "cannot supply the responder with listening sockets");
                 }
             }
         }
+    }
+}
+
+/// Until namespaces are to be looked at.
+async fn look(agent: &Agent, again: &mut Interval) {
+    tokio::select! {
+        () = agent.0.places_changed.notified() => {}
+        _ = again.tick() => {}
     }
 }
 

@@ -91,6 +91,7 @@ impl Kernel {
     /// Takes the programs off every interface and out of every namespace, and returns the interfaces. This is the only way
     /// to stop enforcing.
     pub fn detach(&mut self) -> Result<Vec<u32>, KernelError> {
+        // No number is wanted any more.
         self.forget_socket_layers(&[])?;
         let linked = self.pins.linked()?;
         for &ifindex in &linked {

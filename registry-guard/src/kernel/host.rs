@@ -1,6 +1,6 @@
 //! What the programs know about this host: endpoints, budgets, trusted VTEPs, the VXLAN port, interfaces, addresses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap as Collection};
+use std::collections::{BTreeMap, BTreeSet, HashMap as Collection, HashSet};
 use std::net::IpAddr;
 
 use aya::Ebpf;
@@ -40,15 +40,17 @@ pub(super) struct HostMaps {
 
 impl HostMaps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let settings = Array::try_from(take(ebpf, "SETTINGS")?)?;
+        let inherited: Settings = settings.get(&0, 0)?;
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
-            settings: Array::try_from(take(ebpf, "SETTINGS")?)?,
+            settings,
             budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
             interfaces: HashMap::try_from(take(ebpf, "INTERFACES")?)?,
             local_addresses: HashMap::try_from(take(ebpf, "LOCAL_ADDRESSES")?)?,
-            vxlan_port: 0,
-            second_layer_stands: false,
+            vxlan_port: inherited.vxlan_port(),
+            second_layer_stands: inherited.second_layer_stands(),
         })
     }
 
@@ -89,6 +91,10 @@ impl HostMaps {
         Ok(None)
     }
 
+    pub(super) const fn second_layer_stands(&self) -> bool {
+        self.second_layer_stands
+    }
+
     pub(super) fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
         self.second_layer_stands = stands;
         Ok(self.settings.set(0, Settings::new(self.vxlan_port, stands), 0)?)
@@ -115,7 +121,7 @@ impl HostMaps {
     }
 
     pub(super) fn set_local_addresses(&mut self, namespace: u8, want: &BTreeSet<IpAddr>) -> Result<(), KernelError> {
-        let want: Vec<_> =
+        let want: HashSet<_> =
             want.iter().map(|address| LocalAddressKey::new(namespace, &Address::from(*address))).collect();
         let stale: Vec<_> = self
             .local_addresses

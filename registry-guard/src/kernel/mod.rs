@@ -27,7 +27,7 @@ pub use self::counters::{OutcomeCounts, ReasonCounts};
 pub use self::error::KernelError;
 pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
-pub use self::pins::Pins;
+pub use self::pins::{LookupPin, Pins, path_number};
 pub use self::probe::Answer;
 pub use self::rules::{Row, RuleTrie, Table};
 pub use self::socket_layer::{Standing, number_namespaces};
@@ -99,6 +99,11 @@ impl Kernel {
     /// endpoint that stays is ever unguarded.
     pub fn set_host(&mut self, tables: &HostTables) -> Result<(), KernelError> {
         self.host.set(tables)
+    }
+
+    /// Whether the second layer was said to stand, by this agent or an earlier one.
+    pub const fn second_layer_stands(&self) -> bool {
+        self.host.second_layer_stands()
     }
 
     /// Says whether the second layer was seen to stand, and so may be left to decide what the first cannot.

@@ -1,6 +1,8 @@
 //! The folder of pins, on a BPF file system of its own.
 
+use std::fmt;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::MapInfo;
@@ -79,7 +81,7 @@ impl Pins {
 
     /// Where the link to a network namespace is pinned.
     pub(super) fn lookup(&self, pin: LookupPin) -> PathBuf {
-        lookups(&self.root).join(format!("{}-{}", pin.number, pin.inode))
+        lookups(&self.root).join(pin.to_string())
     }
 
     /// The network namespaces that have a pinned link.
@@ -116,18 +118,40 @@ impl Pins {
     }
 }
 
-/// The name of a link to a network namespace: its number in the maps, and its inode.
+/// The name of a link to a network namespace: its number in the maps, its inode, and which file of config.toml stood for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LookupPin {
-    pub(super) number: u8,
-    pub(super) inode: u64,
+pub struct LookupPin {
+    /// The number of the namespace in the maps.
+    pub number: u8,
+    /// Its inode.
+    pub inode: u64,
+    /// The [`path_number`] of the file that stood for it, or 0 for the agent's own.
+    pub path: u64,
 }
 
 impl LookupPin {
     fn parse(name: &str) -> Option<Self> {
-        let (number, inode) = name.split_once('-')?;
-        Some(Self { number: number.parse().ok()?, inode: inode.parse().ok()? })
+        let mut parts = name.split('-');
+        let (number, inode, path) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self {
+            number: number.parse().ok()?,
+            inode: inode.parse().ok()?,
+            path: u64::from_str_radix(path, 16).ok()?,
+        })
     }
+}
+
+impl fmt::Display for LookupPin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}-{:x}", self.number, self.inode, self.path)
+    }
+}
+
+/// A number that stands for a path, the same in every version (FNV-1a): a bpffs has no files to write a path into.
+pub fn path_number(path: &Path) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    path.as_os_str().as_bytes().iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }
 
 #[derive(PartialEq, Eq)]

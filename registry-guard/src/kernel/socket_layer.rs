@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
 use aya::maps::{MapData, SockMap};
 use aya::programs::SkLookup;
@@ -50,20 +51,21 @@ impl SocketLayer {
 }
 
 impl Kernel {
-    /// Puts `guard_sk_lookup` into `namespace`, which has this number in the maps, or replaces in one step the version of it
-    /// that is there.
+    /// Puts `guard_sk_lookup` into `namespace`, which has this number in the maps and is at the path with this
+    /// [`path_number`](super::path_number), or replaces in one step the version of it that is there.
     ///
     /// # Errors
     ///
     /// What the kernel says; it takes `CAP_NET_ADMIN` over the namespace.
-    pub fn attach_socket_layer(&mut self, number: u8, namespace: &Namespace) -> Result<(), KernelError> {
+    pub fn attach_socket_layer(&mut self, number: u8, path: u64, namespace: &Namespace) -> Result<(), KernelError> {
         if !self.socket_layers.contains_key(&number) {
             let layer = SocketLayer::load(&self.pins, self.rule_capacity, number)?;
             self.socket_layers.insert(number, layer);
         }
+        let pinned = self.pin_in(number, namespace)?;
+        let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode(), path });
         let Some(layer) = self.socket_layers.get_mut(&number) else { return Ok(()) };
-        let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode() });
-        if pin.exists() {
+        if let Some(pin) = pinned {
             let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
             if attached_to(link.as_fd())? == namespace.inode() {
                 let program = program(&mut layer.ebpf)?;
@@ -87,8 +89,7 @@ impl Kernel {
     ///
     /// If the kernel does not answer.
     pub fn socket_layer(&self, number: u8, namespace: &Namespace) -> Result<Standing, KernelError> {
-        let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode() });
-        let Some(layer) = self.socket_layers.get(&number).filter(|_| pin.exists()) else {
+        let (Some(layer), Some(pin)) = (self.socket_layers.get(&number), self.pin_in(number, namespace)?) else {
             return Ok(Standing::Absent);
         };
         let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
@@ -106,20 +107,42 @@ impl Kernel {
         })
     }
 
-    /// The numbers and inodes of namespaces that the program was pinned in, by this agent or an earlier one.
-    pub fn socket_layer_pins(&self) -> Result<Vec<(u8, u64)>, KernelError> {
-        Ok(self.pins.lookups()?.into_iter().map(|pin| (pin.number, pin.inode)).collect())
+    /// Whether an earlier agent left the program in `namespace`, alone.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn inherits_socket_layer(&self, number: u8, namespace: &Namespace) -> Result<bool, KernelError> {
+        let Some(pin) = self.pin_in(number, namespace)? else { return Ok(false) };
+        let link = bpf::open_pin(&pin).map_err(KernelError::bpf("opening a link"))?;
+        let programs =
+            bpf::lookup_programs(namespace.as_fd()).map_err(KernelError::bpf("asking for programs of a namespace"))?;
+        Ok(attached_to(link.as_fd())? == namespace.inode() && programs.len() == 1)
     }
 
-    /// Takes the program out of each namespace that is not among `wanted` (number and inode), and returns how many.
-    pub fn forget_socket_layers(&mut self, wanted: &[(u8, u64)]) -> Result<usize, KernelError> {
-        let mut stale = self.pins.lookups()?;
-        stale.retain(|pin| !wanted.contains(&(pin.number, pin.inode)));
-        for &pin in &stale {
+    fn pin_in(&self, number: u8, namespace: &Namespace) -> Result<Option<PathBuf>, KernelError> {
+        let is_it = |pin: &LookupPin| pin.number == number && pin.inode == namespace.inode();
+        Ok(self.pins.lookups()?.into_iter().find(is_it).map(|pin| self.pins.lookup(pin)))
+    }
+
+    /// The namespaces that the program was pinned in, by this agent or an earlier one.
+    pub fn socket_layer_pins(&self) -> Result<Vec<LookupPin>, KernelError> {
+        self.pins.lookups()
+    }
+
+    /// Unpins links to namespaces that are gone, and those whose number is not among `numbers`, so that no endpoint is theirs.
+    /// Returns how many. A namespace that only lost its name stays guarded: what is in it still receives.
+    pub fn forget_socket_layers(&mut self, numbers: &[u8]) -> Result<usize, KernelError> {
+        let mut forgotten = 0;
+        for pin in self.pins.lookups()? {
             let path = self.pins.lookup(pin);
+            if numbers.contains(&pin.number) && is_attached(&path)? {
+                continue;
+            }
             fs::remove_file(&path).map_err(|source| KernelError::File { path, source })?;
+            forgotten += 1;
         }
-        Ok(stale.len())
+        Ok(forgotten)
     }
 
     /// Has denied connections in the namespace with this number, and of this family, accepted by a listening socket.
@@ -158,24 +181,32 @@ impl Responders {
 }
 
 /// The numbers of the namespaces, by what is attached now, so that a copy of the program that still runs goes on to mean the
-/// same namespace. `inodes` are the wanted ones; the host has number 0 and is not among them.
-pub fn number_namespaces(pinned: &[(u8, u64)], inodes: &[Option<u64>]) -> Vec<u8> {
-    let mut taken: BTreeSet<u8> = pinned.iter().map(|(number, _)| *number).collect();
+/// same endpoints. `wanted` are the wanted ones, by path and, of those that are there, inode; the host has number 0 and is not
+/// among them.
+pub fn number_namespaces(pinned: &[LookupPin], wanted: &[(u64, Option<u64>)]) -> Vec<u8> {
+    let mut taken: BTreeSet<u8> = pinned.iter().map(|pin| pin.number).collect();
     taken.insert(HOST);
-    let known = |inode: &Option<u64>| {
-        let pin = |inode| pinned.iter().find(|(number, pinned)| *number > 0 && *pinned == inode);
-        inode.and_then(pin).map(|(number, _)| *number)
+    let find = |is_it: &dyn Fn(&LookupPin) -> bool| {
+        pinned.iter().find(|pin| pin.number != HOST && is_it(pin)).map(|pin| pin.number)
     };
-    inodes
+    wanted
         .iter()
-        .map(|inode| {
-            known(inode).unwrap_or_else(|| {
+        .map(|&(path, inode)| {
+            let known =
+                find(&|pin| Some(pin.inode) == inode && pin.path == path).or_else(|| find(&|pin| pin.path == path));
+            known.unwrap_or_else(|| {
                 let free = (1..=u8::MAX).find(|number| !taken.contains(number)).unwrap_or(u8::MAX);
                 taken.insert(free);
                 free
             })
         })
         .collect()
+}
+
+/// Whether the link at `pin` still has its namespace.
+fn is_attached(pin: &Path) -> Result<bool, KernelError> {
+    let link = bpf::open_pin(pin).map_err(KernelError::bpf("opening a link"))?;
+    Ok(attached_to(link.as_fd())? != 0)
 }
 
 fn attached_to(link: BorrowedFd<'_>) -> Result<u64, KernelError> {
@@ -192,8 +223,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_namespace_that_is_guarded_keeps_its_number_whatever_the_order() {
-        let pinned = [(0, 10), (2, 20), (5, 50)];
-        assert_eq!(number_namespaces(&pinned, &[Some(50), Some(30), Some(20), None]), [5, 1, 2, 3]);
+    fn a_namespace_keeps_its_number_whatever_the_order_and_also_without_its_file_or_behind_it_anew() {
+        let pinned =
+            [(0, 10, 0), (2, 20, 0xb), (5, 50, 0xe)].map(|(number, inode, path)| LookupPin { number, inode, path });
+        let wanted = [(0xe, Some(50)), (0xc, Some(30)), (0xb, Some(20)), (0xd, None)];
+        assert_eq!(number_namespaces(&pinned, &wanted), [5, 1, 2, 3]);
+        assert_eq!(number_namespaces(&pinned, &[(0xb, None), (0xe, Some(51))]), [2, 5]);
     }
 }

@@ -18,8 +18,24 @@ pub struct Link {
     pub is_up: bool,
     /// The bridge, bond or VRF that it belongs to, which takes its traffic for its own.
     pub controller: Option<u32>,
-    /// The interface of this namespace that it stands on, for a VLAN and the like.
-    pub lower: Option<u32>,
+    /// What else its traffic comes through.
+    pub beneath: Beneath,
+}
+
+/// What the traffic of an interface comes through that is neither a port of its own nor unwrapped from another packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beneath {
+    /// Nothing.
+    Nothing,
+    /// All of it through the interface with this index, as that of a VLAN.
+    Whole(u32),
+    /// Through the interface with this index, or from others that share that one, which hand it over without it: macvlan,
+    /// ipvlan.
+    Shared(u32),
+    /// From the other end of a veth pair, which has this index.
+    Peer(u32),
+    /// Through an interface of another namespace. A VXLAN interface gets its packets there.
+    Elsewhere,
 }
 
 /// What an interface is, as far as that tells which networks its traffic comes from.
@@ -81,23 +97,23 @@ impl From<LinkMessage> for Link {
             kind: if is_loopback { LinkKind::Loopback } else { LinkKind::Plain },
             is_up: message.header.flags.contains(LinkFlags::Up),
             controller: None,
-            lower: None,
+            beneath: Beneath::Nothing,
         };
-        let mut in_another_namespace = false;
+        let (mut below, mut in_another_namespace, mut infos) = (None, false, Vec::new());
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Xdp(attributes) => link.xdp = program_in(&attributes),
                 LinkAttribute::Controller(index) => link.controller = Some(index).filter(|index| *index != 0),
-                LinkAttribute::Link(index) => link.lower = Some(index).filter(|index| *index != 0),
+                LinkAttribute::Link(index) => below = Some(index).filter(|index| *index != 0),
                 LinkAttribute::LinkNetNsId(_) => in_another_namespace = true,
-                LinkAttribute::LinkInfo(infos) if !is_loopback => link.kind = kind(&infos),
+                LinkAttribute::LinkInfo(info) if !is_loopback => infos = info,
                 _ => {}
             }
         }
-        // The index is then one of that namespace: a veth names its peer so.
-        if in_another_namespace {
-            link.lower = None;
+        if !is_loopback {
+            link.kind = kind(&infos);
+            link.beneath = beneath(&link.kind, info_kind(&infos), below, in_another_namespace);
         }
         link
     }
@@ -118,12 +134,27 @@ fn program_in(attributes: &[LinkXdp]) -> Option<XdpOnLink> {
     Some(XdpOnLink { program, mode })
 }
 
-fn kind(infos: &[LinkInfo]) -> LinkKind {
-    let kind = infos.iter().find_map(|info| match info {
+/// `below` is `IFLA_LINK`, an index of another namespace if there is an `IFLA_LINK_NETNSID`. A tunnel names there where it sends.
+fn beneath(kind: &LinkKind, name: Option<&InfoKind>, below: Option<u32>, in_another_namespace: bool) -> Beneath {
+    match (kind, name, below) {
+        (LinkKind::Plain, Some(InfoKind::Veth), _) if in_another_namespace => Beneath::Nothing,
+        (LinkKind::Plain | LinkKind::Vxlan(_), _, _) if in_another_namespace => Beneath::Elsewhere,
+        (LinkKind::Plain, Some(InfoKind::Veth), Some(index)) => Beneath::Peer(index),
+        (LinkKind::Plain, Some(InfoKind::Vlan), Some(index)) => Beneath::Whole(index),
+        (LinkKind::Plain, _, Some(index)) => Beneath::Shared(index),
+        _ => Beneath::Nothing,
+    }
+}
+
+fn info_kind(infos: &[LinkInfo]) -> Option<&InfoKind> {
+    infos.iter().find_map(|info| match info {
         LinkInfo::Kind(kind) => Some(kind),
         _ => None,
-    });
-    match kind {
+    })
+}
+
+fn kind(infos: &[LinkInfo]) -> LinkKind {
+    match info_kind(infos) {
         Some(InfoKind::Bridge) => LinkKind::Bridge,
         Some(InfoKind::Vxlan) => LinkKind::Vxlan(vxlan(infos)),
         None

@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Mutex;
 
-pub use self::link::{Link, LinkKind, RunningMode, Vxlan, XdpOnLink};
+pub use self::link::{Beneath, Link, LinkKind, RunningMode, Vxlan, XdpOnLink};
 
 use crate::netns::Namespace;
 

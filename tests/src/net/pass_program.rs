@@ -3,9 +3,8 @@ use aya::Ebpf;
 use aya::programs::Xdp;
 use aya::programs::links::FdLink;
 use aya::programs::xdp::XdpMode;
-use object::write::{Object, Symbol, SymbolSection};
-use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
 
+use super::bpf_object::object;
 use super::namespace::Namespace;
 
 /// `r0 = XDP_PASS; exit`
@@ -24,7 +23,8 @@ pub struct PassProgram {
 impl PassProgram {
     /// Puts it on an interface of `namespace`, in the driver.
     pub fn attach(namespace: &Namespace, interface: &str) -> Result<Self> {
-        let mut ebpf = Ebpf::load(&object()?).context("loading a program that lets everything pass")?;
+        let mut ebpf =
+            Ebpf::load(&object("xdp", NAME, &PASS)?).context("loading a program that lets everything pass")?;
         let program: &mut Xdp = ebpf.program_mut(NAME).context("the program")?.try_into()?;
         program.load()?;
         let link = namespace.within(|| -> Result<FdLink> {
@@ -33,26 +33,4 @@ impl PassProgram {
         })?;
         Ok(Self { _link: link.with_context(|| format!("attaching it to {interface} in {}", namespace.name()))? })
     }
-}
-
-/// The program as a compiler would have written it.
-fn object() -> Result<Vec<u8>> {
-    let mut object = Object::new(BinaryFormat::Elf, Architecture::Bpf, endianness());
-    let section = object.add_section(Vec::new(), b"xdp".to_vec(), SectionKind::Text);
-    let offset = object.append_section_data(section, &PASS, 8);
-    object.add_symbol(Symbol {
-        name: NAME.into(),
-        value: offset,
-        size: PASS.len() as u64,
-        kind: SymbolKind::Text,
-        scope: SymbolScope::Dynamic,
-        weak: false,
-        section: SymbolSection::Section(section),
-        flags: SymbolFlags::None,
-    });
-    Ok(object.write()?)
-}
-
-const fn endianness() -> Endianness {
-    if cfg!(target_endian = "big") { Endianness::Big } else { Endianness::Little }
 }

@@ -52,6 +52,9 @@ fn listening(family: Family) -> nix::Result<OwnedFd> {
         Family::V6 => (AddressFamily::Inet6, SocketAddr::from((Ipv6Addr::LOCALHOST, 0))),
     };
     let listener = socket(domain, SockType::Stream, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+    // The connections it accepts have the registry's port at their end, and inherit this: without it they would keep the
+    // registry from listening there again (`inet_csk_bind_conflict`).
+    setsockopt(&listener, sockopt::ReuseAddr, &true)?;
     // A namespace whose loopback interface is down has no such address yet.
     setsockopt(&listener, sockopt::IpFreebind, &true)?;
     if family == Family::V6 {
