@@ -7,6 +7,7 @@ use registry_guard_common::HOST;
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
+use super::deserted::deserted;
 use super::report::NamespaceStatus;
 use super::zones::{Surroundings, Zones, zones};
 use super::{Agent, AgentError};
@@ -19,6 +20,8 @@ use crate::netns::Namespace;
 pub(super) struct SecondLayer {
     places: Vec<Place>,
     stands: bool,
+    /// The problems that the log has told of.
+    told: Vec<String>,
 }
 
 /// One namespace.
@@ -30,6 +33,8 @@ struct Place {
     open: Option<Open>,
     /// Whether the program stands there, alone.
     guards: bool,
+    /// Those of its registries that do not listen there.
+    deserted: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -68,6 +73,7 @@ impl SecondLayer {
             registries: listens_in(None),
             open: Some(Open { namespace: Arc::new(Namespace::current()?), lister, _following: None }),
             guards: false,
+            deserted: Vec::new(),
             problems: Vec::new(),
         };
         let others = paths.iter().zip(numbers).map(|(path, number)| Place {
@@ -76,9 +82,10 @@ impl SecondLayer {
             registries: listens_in(Some(path)),
             open: None,
             guards: false,
+            deserted: Vec::new(),
             problems: Vec::new(),
         });
-        Ok(Self { places: std::iter::once(host).chain(others).collect(), stands: false })
+        Ok(Self { places: std::iter::once(host).chain(others).collect(), stands: false, told: Vec::new() })
     }
 
     /// The number of the namespace that `registry` listens in.
@@ -89,7 +96,8 @@ impl SecondLayer {
 
     /// Whether denied connections to `registry` that pass the NIC are denied again at its socket.
     pub(super) fn guards(&self, registry: &str) -> bool {
-        self.places.iter().any(|place| place.guards && place.registries.iter().any(|name| name == registry))
+        let is_here = |names: &[String]| names.iter().any(|name| name == registry);
+        self.places.iter().any(|place| place.guards && is_here(&place.registries) && !is_here(&place.deserted))
     }
 
     /// The namespaces that are there, by number.
@@ -106,6 +114,20 @@ impl SecondLayer {
     /// Whether the program stands anywhere.
     pub(super) fn guards_somewhere(&self) -> bool {
         self.places.iter().any(|place| place.guards)
+    }
+
+    /// Logs what has changed since it last did.
+    fn tell(&mut self, stands: bool) {
+        let problems: Vec<String> = self.places.iter().flat_map(|place| &place.problems).cloned().collect();
+        for problem in problems.iter().filter(|problem| !self.told.contains(problem)) {
+            warn!(problem, "the second layer is incomplete");
+        }
+        self.told = problems;
+        match (self.stands, stands) {
+            (false, true) => info!("the second layer stands"),
+            (true, false) => warn!("the second layer does not stand; what the NIC cannot decide is dropped"),
+            _ => {}
+        }
     }
 
     /// How each namespace stands.
@@ -140,7 +162,8 @@ impl Agent {
             place.guards = match self.follow_place(place) {
                 Ok(guards) => guards,
                 Err(problem) => {
-                    place.problems.push(problem.to_string());
+                    let place_name = place.path.as_ref().map(|path| format!("netns `{}`: ", path.display()));
+                    place.problems.push(format!("{}{problem}", place_name.unwrap_or_default()));
                     false
                 }
             };
@@ -155,14 +178,7 @@ impl Agent {
         let is_told = self.responder_is_present() || !self.wants_responder();
         let is_blind = self.config().registries.iter().any(|registry| self.0.blind_spots.hide(&registry.name));
         let stands = is_told && !is_blind && layer.places.iter().all(|place| place.guards && place.problems.is_empty());
-        if stands != layer.stands {
-            if stands {
-                info!("the second layer stands");
-            } else {
-                let problems: Vec<_> = layer.places.iter().flat_map(|place| &place.problems).collect();
-                warn!(?problems, "the second layer does not stand; what the NIC cannot decide is dropped");
-            }
-        }
+        layer.tell(stands);
         layer.stands = stands;
         kernel.set_second_layer(stands)?;
         let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer, &self.0.blind_spots));
@@ -190,7 +206,10 @@ impl Agent {
             kernel.attach_socket_layer(place.number, &open.namespace)?;
             info!(namespace = open.namespace.inode(), registries = ?place.registries, "guarding sockets");
         }
-        Ok(match kernel.socket_layer(place.number, &open.namespace)? {
+        let standing = kernel.socket_layer(place.number, &open.namespace)?;
+        drop(kernel);
+        self.follow_registries(place, &open.namespace);
+        Ok(match standing {
             Standing::Stands => true,
             Standing::Absent => {
                 place.problems.push("guard_sk_lookup is not attached".to_owned());
@@ -205,6 +224,16 @@ impl Agent {
                 false
             }
         })
+    }
+
+    /// Sees whether the registries of this place listen there. In the agent's own namespace nobody else can in their stead.
+    fn follow_registries(&self, place: &mut Place, namespace: &Namespace) {
+        let Some(path) = &place.path else { return };
+        let registries = self.config().registries.iter();
+        let here = registries.filter_map(|host| Some((host, host.netns.as_ref().filter(|netns| netns.path == *path)?)));
+        let deserted = deserted(here, namespace);
+        place.problems.extend(deserted.iter().map(|it| it.problem.clone()));
+        place.deserted = deserted.into_iter().map(|it| it.registry).collect();
     }
 
     fn zones(&self, place: &Place, links: &[Link], guarded: &[u32]) -> Zones {
@@ -227,7 +256,12 @@ impl Agent {
             Ok(namespace) => namespace,
             Err(problem) => {
                 place.open = None;
-                place.problems.push(format!("netns {}: {problem}", path.display()));
+                place.problems.push(format!(
+                    "netns `{}`: {problem}; accepted: a file that stands for a network namespace, such as one made by `ip netns \
+                     add`; {} cannot be guarded there until it is one",
+                    path.display(),
+                    place.registries.join(", ")
+                ));
                 return Ok(None);
             }
         };
