@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 /// An open network namespace, which lives at least as long as this.
 #[derive(Debug)]
@@ -30,9 +31,12 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened. What is no network namespace is only found out by [`Namespace::run`].
+    /// If it cannot be opened, or is no namespace. Whether it is one of another kind is only found out by [`Namespace::run`].
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
+        if fstatfs(&file)?.filesystem_type() != NSFS_MAGIC {
+            return Err(io::Error::other("is no namespace"));
+        }
         let inode = file.metadata()?.ino();
         Ok(Self { file, inode })
     }
@@ -62,5 +66,18 @@ impl Namespace {
 impl AsFd for Namespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_known_from_any_other_file() {
+        assert!(Namespace::current().is_ok());
+        let problem = Namespace::open(Path::new("/proc/self/status")).unwrap_err().to_string();
+        assert_eq!(problem, "is no namespace");
+        assert_eq!(Namespace::open(Path::new("/nonexistent")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -301,7 +301,7 @@ async fn a_certificate_that_cannot_be_used_is_named_with_its_registry() {
     let options = ResponderOptions { socket: guarded.path("other.sock"), ..guarded.options() };
     let error = ResponderLink::start(options, listeners).unwrap_err().to_string();
     let told =
-        format!("registry contoso: {} holds a private key that does not belong", guarded.path("key.pem").display());
+        format!("registry contoso: key {} holds a private key that does not belong", guarded.path("key.pem").display());
     assert!(error.contains(&told), "{error}");
 }
 

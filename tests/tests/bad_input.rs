@@ -399,6 +399,16 @@ fn a_change_of_another_revision_is_refused_and_names_both() -> Result<()> {
 }
 
 #[test]
+fn a_deny_rule_is_not_turned_into_its_opposite_by_adding_its_source() -> Result<()> {
+    let host = Host::new()?;
+    let add = ["network-rule", "add", "-n", REGISTRY, "--ip-address", "198.51.100.66"];
+    expect_refused(&host, &[(&add, 1, &["198.51.100.66", "Deny rule", REGISTRY, "--action Allow"])])?;
+    let answer = host.agent.json([&add[..], &["--action", "Allow"]].concat())?;
+    assert_eq!((&answer["changed"], &answer["action"]), (&json!(true), &json!("Allow")));
+    Ok(())
+}
+
+#[test]
 fn wrong_usage_exits_with_two() -> Result<()> {
     let host = Host::new()?;
     let ip = ["--ip-address", "203.0.113.9"];

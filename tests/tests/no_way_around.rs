@@ -284,6 +284,31 @@ fn a_denied_source_of_a_published_registry_is_told_why() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn no_denied_connection_passes_the_nic_to_a_namespace_that_its_registry_has_left() -> Result<()> {
+    let mut network = Network::new()?;
+    let front = network.client("front", &["198.51.100.251"])?;
+    let published = network.published("inner", 5000)?;
+    let registry = DockerRegistry::start_inside(&network, published.namespace(), 5000)?;
+    let certificate = registry.certificate().clone();
+    let agent = guard(&network, &published_config(&network, &published).forbidden(&certificate))?;
+    let _responder = Responder::start_for(&agent, published.namespace())?;
+    let curl = Curl { client: &front, certificate: &certificate };
+    eventually("the responder answers", || Ok(curl.get("/v2/", None, MINUTE)?.success()))?;
+    drop(registry);
+    eventually("its absence is noticed", || {
+        let status = agent.json(["status"])?;
+        let noticed = status["problems"].to_string().contains("nothing listens at");
+        Ok(noticed && status["state"] == "DEGRADED" && status["secondLayer"]["stands"] == false)
+    })?;
+    assert_ne!(outcome(&front, "198.51.100.251")?, Outcome::Connected, "nobody is there to deny it again");
+    let back = Listener::start(published.namespace(), "[::]:5000".parse()?)?;
+    eventually("its return is noticed", || Ok(agent.json(["status"])?["state"] == "ENFORCING"))?;
+    eventually("the responder answers again", || Ok(curl.get("/v2/", None, MINUTE)?.success()))?;
+    assert_eq!(back.visits_from(address("198.51.100.251")), 0);
+    Ok(())
+}
+
 /// An overlay client whose underlay comes in where no XDP program stands. Inside VNI `vni` it has an address that the subnet's
 /// rule on VNI 5001 covers, one that a public IP rule covers, and one that nothing covers.
 fn overlay(network: &mut Network, side: HostSide, name: &str, underlay: &str, vni: u32) -> Result<Overlay> {

@@ -59,6 +59,9 @@ impl Agent {
                 self.read(|policy| policy.registry(&report.registry).and_then(|r| rule_of(r, answer.counter)));
         }
         answer.reason.sentence().clone_into(&mut report.message);
+        if answer.reason == Reason::UntrustedVtep && self.config().vxlan.trusted_vteps.is_empty() {
+            report.message.push_str(" config.toml trusts none: `vxlan.trusted-vteps` is not set.");
+        }
         if report.enforced_on.is_empty() {
             report.message.push_str(" But the program stands on no interface, so nothing is enforced.");
         }

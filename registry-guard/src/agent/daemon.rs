@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::accounts::Accounts;
@@ -54,6 +54,13 @@ pub struct RunOptions {
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     log_to_standard_error();
     let config = Config::load(&options.config)?;
+    if config.vxlan.trusts_everyone() {
+        warn!(
+            trusted_vteps = ?config.vxlan.trusted_vteps,
+            "vxlan.trusted-vteps covers every address: whoever can send to this host can claim to be in any virtual network; \
+             name the hosts that encapsulate"
+        );
+    }
     let limits = config.policy_limits();
     let trusted = TrustedPrefixes::new(config.trusted_services.iter().flat_map(|service| &service.prefixes).copied());
     let links = Links::subscribe()?;

@@ -10,6 +10,7 @@ pub mod daemon;
 mod denial;
 mod denials;
 mod denied_log;
+mod deserted;
 mod enforcement;
 mod error;
 mod host;

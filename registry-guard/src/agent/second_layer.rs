@@ -8,6 +8,7 @@ use registry_guard_common::{HOST, Tag};
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
+use super::deserted::deserted;
 use super::report::NamespaceStatus;
 use super::zones::{Surroundings, Zones, zones};
 use super::{Agent, AgentError};
@@ -25,6 +26,8 @@ pub(super) struct SecondLayer {
     stands: bool,
     /// Until when the responder of an earlier agent is taken to be there.
     inherited_until: Option<Instant>,
+    /// The problems that the log has told of.
+    told: Vec<String>,
 }
 
 /// One namespace.
@@ -36,6 +39,8 @@ struct Place {
     open: Option<Open>,
     /// Whether the program stands there, alone.
     guards: bool,
+    /// Those of its registries that do not listen there.
+    deserted: Vec<String>,
     problems: Vec<String>,
     /// The inode of the namespace that was here last.
     last: Option<u64>,
@@ -86,6 +91,7 @@ impl SecondLayer {
             registries: listens_in(path),
             open,
             guards: false,
+            deserted: Vec::new(),
             problems: Vec::new(),
             last: None,
             has_virtual_networks: false,
@@ -106,7 +112,7 @@ impl SecondLayer {
         }
         let stands = kernel.second_layer_stands() && places.iter().all(|place| place.guards);
         let inherited_until = stands.then(|| Instant::now() + RECONNECTED);
-        Ok(Self { places, stands, inherited_until })
+        Ok(Self { places, stands, inherited_until, told: Vec::new() })
     }
 
     /// The number of the namespace that `registry` listens in.
@@ -117,7 +123,8 @@ impl SecondLayer {
 
     /// Whether denied connections to `registry` that pass the NIC are denied again at its socket.
     pub(super) fn guards(&self, registry: &str) -> bool {
-        self.places.iter().any(|place| place.guards && place.registries.iter().any(|name| name == registry))
+        let is_here = |names: &[String]| names.iter().any(|name| name == registry);
+        self.places.iter().any(|place| place.guards && is_here(&place.registries) && !is_here(&place.deserted))
     }
 
     /// The namespaces that are there, by number.
@@ -134,6 +141,20 @@ impl SecondLayer {
     /// Whether the program stands anywhere.
     pub(super) fn guards_somewhere(&self) -> bool {
         self.places.iter().any(|place| place.guards)
+    }
+
+    /// Logs what has changed since it last did.
+    fn tell(&mut self, stands: bool) {
+        let problems: Vec<String> = self.places.iter().flat_map(|place| &place.problems).cloned().collect();
+        for problem in problems.iter().filter(|problem| !self.told.contains(problem)) {
+            warn!(problem, "the second layer is incomplete");
+        }
+        self.told = problems;
+        match (self.stands, stands) {
+            (false, true) => info!("the second layer stands"),
+            (true, false) => warn!("the second layer does not stand; what the NIC cannot decide is dropped"),
+            _ => {}
+        }
     }
 
     /// How each namespace stands.
@@ -169,7 +190,8 @@ impl Agent {
             place.guards = match self.follow_place(place) {
                 Ok(guards) => guards,
                 Err(problem) => {
-                    place.problems.push(problem.to_string());
+                    let place_name = place.path.as_ref().map(|path| format!("netns `{}`: ", path.display()));
+                    place.problems.push(format!("{}{problem}", place_name.unwrap_or_default()));
                     false
                 }
             };
@@ -187,14 +209,7 @@ impl Agent {
         let is_mixed = layer.places.len() > 1 && layer.places.iter().any(|place| place.has_virtual_networks);
         let all_guard = layer.places.iter().all(|place| place.guards && place.problems.is_empty());
         let stands = is_told && !is_blind && !is_mixed && all_guard;
-        if stands != layer.stands {
-            if stands {
-                info!("the second layer stands");
-            } else {
-                let problems: Vec<_> = layer.places.iter().flat_map(|place| &place.problems).collect();
-                warn!(?problems, "the second layer does not stand; what the NIC cannot decide is dropped");
-            }
-        }
+        layer.tell(stands);
         layer.stands = stands;
         kernel.set_second_layer(stands)?;
         let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer, &self.0.blind_spots));
@@ -243,7 +258,10 @@ impl Agent {
             kernel.attach_socket_layer(place.number, path, &open.namespace)?;
             info!(namespace = open.namespace.inode(), registries = ?place.registries, "guarding sockets");
         }
-        Ok(match kernel.socket_layer(place.number, &open.namespace)? {
+        let standing = kernel.socket_layer(place.number, &open.namespace)?;
+        drop(kernel);
+        self.follow_registries(place, &open.namespace);
+        Ok(match standing {
             Standing::Stands => true,
             Standing::Absent => {
                 place.problems.push("guard_sk_lookup is not attached".to_owned());
@@ -258,6 +276,16 @@ impl Agent {
                 false
             }
         })
+    }
+
+    /// Sees whether the registries of this place listen there. In the agent's own namespace nobody else can in their stead.
+    fn follow_registries(&self, place: &mut Place, namespace: &Namespace) {
+        let Some(path) = &place.path else { return };
+        let registries = self.config().registries.iter();
+        let here = registries.filter_map(|host| Some((host, host.netns.as_ref().filter(|netns| netns.path == *path)?)));
+        let deserted = deserted(here, namespace);
+        place.problems.extend(deserted.iter().map(|it| it.problem.clone()));
+        place.deserted = deserted.into_iter().map(|it| it.registry).collect();
     }
 
     fn zones(&self, place: &Place, links: &[Link], guarded: &[u32]) -> Zones {
@@ -280,7 +308,12 @@ impl Agent {
             Ok(namespace) => namespace,
             Err(problem) => {
                 place.open = None;
-                place.problems.push(format!("netns {}: {problem}", path.display()));
+                place.problems.push(format!(
+                    "netns `{}`: {problem}; accepted: a file that stands for a network namespace, such as one made by `ip netns \
+                     add`; {} cannot be guarded there until it is one",
+                    path.display(),
+                    place.registries.join(", ")
+                ));
                 return Ok(None);
             }
         };

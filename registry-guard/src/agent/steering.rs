@@ -39,6 +39,7 @@ pub(super) async fn steer(agent: Agent, socket: PathBuf) {
         }
     };
     agent.set_responder_problem(None);
+    info!(socket = %socket.display(), "denied clients are refused until `registry-guard responder` is there");
     let mut accepting = link.accepting();
     let mut again = interval(LOOK_AGAIN);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);

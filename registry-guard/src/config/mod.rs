@@ -71,6 +71,13 @@ pub struct Vxlan {
     pub trusted_vteps: Vec<IpNet>,
 }
 
+impl Vxlan {
+    /// Whether every source of one family is believed, so that whoever reaches the host can claim any network.
+    pub fn trusts_everyone(&self) -> bool {
+        IpNet::aggregate(&self.trusted_vteps).iter().any(|prefix| prefix.prefix_len() == 0)
+    }
+}
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Events {

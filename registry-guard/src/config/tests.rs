@@ -254,6 +254,15 @@ fn a_vtep_is_a_unicast_address_or_prefix() {
 }
 
 #[test]
+fn to_believe_everyone_is_noticed_however_it_is_written() {
+    let trusts = |vteps: &str| parse(&FULL.replace("\"192.0.2.11\"", vteps)).unwrap().vxlan.trusts_everyone();
+    assert!(!trusts("\"192.0.2.11\"") && !trusts("\"0.0.0.0/1\""));
+    for everyone in ["\"0.0.0.0/0\"", "\"::/0\"", "\"0.0.0.0/1\", \"128.0.0.0/1\""] {
+        assert!(trusts(everyone), "{everyone}");
+    }
+}
+
+#[test]
 fn a_registry_is_named_once_with_letters_and_digits() {
     for bad in ["abcd", "con-toso", ""] {
         let message = broken("\"Contoso\"", &format!("\"{bad}\""));

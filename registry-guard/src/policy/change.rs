@@ -14,7 +14,7 @@ pub enum Change {
         registry: String,
         /// An address or a prefix.
         value: String,
-        /// An [`Action`](super::Action); absent means Allow.
+        /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
     /// Removes one IP rule, however it was spelled.
@@ -30,7 +30,7 @@ pub enum Change {
         registry: String,
         /// The subnet's full id.
         subnet_id: String,
-        /// An [`Action`](super::Action); absent means Allow.
+        /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
     /// Removes one virtual-network rule.

@@ -137,6 +137,18 @@ pub enum PolicyError {
         /// The registry whose rule names it.
         registry: String,
     },
+    /// A rule that denies would come to allow, and nobody said so.
+    #[error(
+        "action: missing, and registry `{registry}` has a Deny rule for {}, which stays; accepted: Allow to let it in (`--action \
+         Allow`), Deny to leave the rule as it is",
+        Quoted(sources)
+    )]
+    DenyRuleStands {
+        /// The registry's name.
+        registry: String,
+        /// The prefix as received, or the id of the subnet.
+        sources: String,
+    },
     /// Another virtual network has this VNI.
     #[error("vni: {vni} belongs to virtual network `{network}`; accepted: a number that no other network has")]
     VniTaken {
@@ -185,6 +197,7 @@ impl PolicyError {
             Self::SubnetInUse { .. }
             | Self::NetworkInUse { .. }
             | Self::VniTaken { .. }
+            | Self::DenyRuleStands { .. }
             | Self::AddressTaken { .. } => 409,
             Self::AlreadyExists { .. } => 412,
         }
@@ -204,7 +217,7 @@ impl PolicyError {
             | Self::PrivateEndpointNotFound { .. } => "ResourceNotFound",
             Self::SubnetInUse { .. } => "InUseSubnetCannotBeDeleted",
             Self::NetworkInUse { .. } => "InUseVirtualNetworkCannotBeDeleted",
-            Self::VniTaken { .. } | Self::AddressTaken { .. } => "Conflict",
+            Self::VniTaken { .. } | Self::AddressTaken { .. } | Self::DenyRuleStands { .. } => "Conflict",
             Self::AlreadyExists { .. } => "ConditionNotMet",
         }
     }

@@ -10,6 +10,10 @@ use crate::handover::{Certificate, CertificateError, Secret};
 /// The most bytes of a file. A chain has a few thousand.
 const MOST_BYTES: u64 = 256 << 10;
 
+/// The keys of config.toml that name the files.
+const CHAIN: &str = "certificate";
+const KEY: &str = "key";
+
 /// Where a registry keeps its certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
@@ -25,20 +29,24 @@ pub struct CertificateFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFileError {
     /// A file cannot be read.
-    #[error("registry {registry}: {}: cannot be read: {source}", file.display())]
+    #[error("registry {registry}: {field} {}: cannot be read: {source}; accepted: a file of PEM that the agent may read", file.display())]
     Unreadable {
         /// The registry's name.
         registry: String,
+        /// The key of config.toml that names the file.
+        field: &'static str,
         /// The file.
         file: PathBuf,
         /// What the system said.
         source: io::Error,
     },
     /// A file does not hold what it should.
-    #[error("registry {registry}: {} {problem}", file.display())]
+    #[error("registry {registry}: {field} {} {problem}", file.display())]
     Unusable {
         /// The registry's name.
         registry: String,
+        /// The key of config.toml that names the file.
+        field: &'static str,
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
@@ -49,21 +57,23 @@ pub enum CertificateFileError {
 impl CertificateFiles {
     /// Reads both files, which have to belong together. An expired certificate is no error.
     pub fn load(&self) -> Result<Certificate, CertificateFileError> {
-        let chain = self.read(&self.chain)?;
-        let certificate = Certificate { chain: certificates_in(&chain), key: Secret::new(self.read(&self.key)?) };
+        let chain = self.read(CHAIN, &self.chain)?;
+        let certificate = Certificate { chain: certificates_in(&chain), key: Secret::new(self.read(KEY, &self.key)?) };
         match certificate.certified_key() {
             Ok(_) => Ok(certificate),
             Err(problem) => {
-                let file = if problem.is_of_key() { &self.key } else { &self.chain };
-                Err(CertificateFileError::Unusable { registry: self.registry.clone(), file: file.clone(), problem })
+                let (field, file) = if problem.is_of_key() { (KEY, &self.key) } else { (CHAIN, &self.chain) };
+                let (registry, file) = (self.registry.clone(), file.clone());
+                Err(CertificateFileError::Unusable { registry, field, file, problem })
             }
         }
     }
 
-    fn read(&self, file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFileError> {
+    fn read(&self, field: &'static str, file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFileError> {
         let registry = || self.registry.clone();
         read(file).map_err(|source| CertificateFileError::Unreadable {
             registry: registry(),
+            field,
             file: file.into(),
             source,
         })

@@ -75,7 +75,7 @@ fn sockets_listen_for_both_families_in_the_namespace() {
 #[test]
 fn a_missing_certificate_is_named_with_its_registry() {
     let error = options().certificates[0].load().unwrap_err().to_string();
-    assert!(error.contains("registry contoso: /etc/ssl/contoso.pem: cannot be read"), "{error}");
+    assert!(error.contains("registry contoso: certificate /etc/ssl/contoso.pem: cannot be read"), "{error}");
 }
 
 /// One conversation, with a test in the responder's place.

@@ -10,7 +10,8 @@ use super::paths;
 /// `run`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Stops on SIGTERM or SIGINT; the kernel keeps enforcing, and starting again opens no gap. Needs root \
+Denied clients are told why by `registry-guard responder`, which runs beside it. Stops on SIGTERM or SIGINT; the kernel keeps \
+enforcing, and starting again opens no gap. Exits with 1 if it cannot start; nothing has changed then. Needs root \
 (CAP_BPF, CAP_NET_ADMIN, and CAP_SYS_ADMIN to mount the bpffs at --pins).
 
 Example:
@@ -38,9 +39,14 @@ pub(crate) struct RunArguments {
 /// `status`
 #[derive(Debug, Args)]
 #[command(after_help = "\
+ENFORCING: all that was asked for. DEGRADED: something is not as it should be, and `problems` says what. OPEN: nothing is \
+enforced. Exits with 0 whatever the state is, and with 1 if there is no agent to ask.
+
 Examples:
   registry-guard status --output table
-  registry-guard status --query revision")]
+  registry-guard status --query state --output tsv
+  registry-guard status --query \"problems[]\" --output tsv
+  registry-guard status --query \"registries[].outcomes\"")]
 pub(crate) struct StatusArguments {
     #[command(flatten)]
     pub(crate) output: OutputArguments,

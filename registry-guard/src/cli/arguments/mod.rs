@@ -37,12 +37,12 @@ use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArgum
 
 /// Lets only the networks its owner names reach a container registry, decided in the kernel.
 ///
-/// `registry-guard run` is the daemon; every other command asks it through its socket. Verbs, flags, output and exit
-/// codes are those of `az acr`.
+/// `registry-guard run` is the daemon, `registry-guard responder` the process beside it that tells denied clients why; every
+/// other command asks the daemon through its socket. Verbs, flags, output and exit codes are those of `az acr`.
 #[derive(Debug, Parser)]
 #[command(name = "registry-guard", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The agent's Unix socket
+    /// The agent's Unix socket for commands
     #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
     pub(crate) socket: PathBuf,
     /// What to do.
@@ -67,7 +67,7 @@ Examples:
 pub(crate) enum Command {
     /// Run the daemon in the foreground
     Run(RunArguments),
-    /// Run the process that tells denied clients so, in the foreground
+    /// Run the process that tells denied clients why, in the foreground
     Responder(ResponderArguments),
     /// Show one registry: its settings and its network rules
     Show(ShowArguments),
@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Network(NetworkCommand),
     /// Ask the program loaded in the kernel what it does with a source
     Check(CheckArguments),
-    /// Show the revision, the interfaces and their XDP mode, the programs and the counters
+    /// Show whether everything is guarded, what is wrong if not, and the counters
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now
     Events(EventsArguments),

@@ -23,7 +23,8 @@ pub(crate) enum NetworkRuleCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Returns once the kernel enforces the rule, and prints the revision that does. The most specific prefix wins, so a \
-Deny rule makes an exception in a wider Allow rule.
+Deny rule makes an exception in a wider Allow rule. A rule for the same source is there only once: --action changes it, and \
+without --action a Deny rule stays and the command is refused.
 
 Examples:
   registry-guard network-rule add --name contoso --ip-address 203.0.113.0/24
@@ -35,9 +36,9 @@ pub(crate) struct AddRuleArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) target: RuleTarget,
-    /// What becomes of the sources that the rule names
-    #[arg(long, value_enum, ignore_case = true, default_value_t = Action::Allow, value_name = "ACTION")]
-    pub(crate) action: Action,
+    /// What becomes of the sources that the rule names; Allow unless given
+    #[arg(long, value_enum, ignore_case = true, value_name = "ACTION")]
+    pub(crate) action: Option<Action>,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]

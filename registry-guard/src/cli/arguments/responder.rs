@@ -11,7 +11,7 @@ use super::paths;
 #[command(after_help = "\
 Gets listening sockets, certificates and texts from the agent, keeps answering when the agent is gone, and looks for it for \
 ever. Started as root it becomes the user of --user, which must not be root and must be the one that the agent expects; \
-started as anyone else it stays who it is. Stops on SIGTERM or SIGINT.
+started as anyone else it stays who it is. Stops on SIGTERM or SIGINT, with 0; exits with 1 if a privilege cannot be given up.
 
 Example:
   registry-guard responder --user registry-guard")]

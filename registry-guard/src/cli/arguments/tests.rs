@@ -189,13 +189,13 @@ fn a_subnet_is_an_id_or_a_name_with_its_network() {
 }
 
 #[test]
-fn rules_allow_unless_told_otherwise() {
+fn a_rule_without_an_action_leaves_it_to_the_agent() {
     let Command::NetworkRule(NetworkRuleCommand::Add(add)) =
         parse("network-rule add -n contoso --ip-address 203.0.113.9")
     else {
         unreachable!()
     };
-    assert_eq!(add.action, Action::Allow);
+    assert_eq!(add.action, None);
 }
 
 #[test]

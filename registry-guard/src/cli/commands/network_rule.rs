@@ -32,10 +32,10 @@ pub(crate) async fn add(
     mut session: Session<'_>,
     registry: &str,
     source: &RuleSource,
-    action: Action,
+    action: Option<Action>,
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
-    let body = json!({ "action": action.as_str() });
+    let body = action.map_or_else(|| json!({}), |action| json!({ "action": action.as_str() }));
     let answer = session.ask(Call::put(path(registry, source), body).if_match(if_match)).await?;
     let answer = rule_answer(answer);
     if answer["changed"] == false {

@@ -124,6 +124,7 @@ async fn adding_a_rule_twice_says_so_and_succeeds() {
     let agent = StandInAgent::answering(200, answer);
     let printed = agent.run("network-rule add -n contoso --ip-address 203.0.113.0/24").await;
     assert_eq!((printed.code, printed.err.as_str()), (0, "already there: 203.0.113.0/24 (revision 7)\n"));
+    assert_eq!(agent.seen()[0].body, json!({}), "what was not said is not asked for");
 }
 
 #[tokio::test]

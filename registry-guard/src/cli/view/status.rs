@@ -1,10 +1,32 @@
-//! `status -o table`: the scalars first, then one table per list or object.
+//! `status -o table`: the state and what is wrong first, then what it rests on, then the counters. A title is where in the JSON
+//! its table comes from.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::resource::text;
+use super::resource::{Column, text};
 use crate::cli::output::{Table, View};
+
+const INTERFACES: &[Column] =
+    &[("NAME", "/name"), ("ENFORCING", "/enforcing"), ("MODE", "/mode"), ("IFINDEX", "/ifindex"), ("NOTE", "/note")];
+const REGISTRIES: &[Column] = &[
+    ("NAME", "/name"),
+    ("DEFAULT ACTION", "/defaultAction"),
+    ("PUBLIC ACCESS", "/publicNetworkAccess"),
+    ("BYPASS", "/networkRuleBypassOptions"),
+    ("IP RULES", "/ipRules"),
+    ("VNET RULES", "/virtualNetworkRules"),
+    ("PRIVATE ENDPOINTS", "/privateEndpointConnections"),
+    ("DENY RESPONSE", "/denyResponse"),
+    ("ENDPOINTS", "/endpoints"),
+];
+const PROGRAM: &[Column] = &[
+    ("NAME", "/name"),
+    ("ID", "/id"),
+    ("LAYOUT", "/layout"),
+    ("VXLAN PORT", "/vxlanPort"),
+    ("TRUSTED VTEPS", "/trustedVteps"),
+];
 
 /// The agent's status.
 #[derive(Serialize)]
@@ -13,75 +35,89 @@ pub(crate) struct StatusView(pub(crate) Value);
 
 impl View for StatusView {
     fn tables(&self) -> Vec<Table> {
-        let mut tables = Vec::new();
-        collect("", &self.0, &mut tables);
+        let status = &self.0;
+        let registries = elements(status, "/registries");
+        let mut tables = vec![
+            summary(status),
+            titled("problems", ["PROBLEM"], elements(status, "/problems").iter().map(|it| vec![text(Some(it))])),
+            of_columns("interfaces", INTERFACES, elements(status, "/interfaces")),
+            namespaces(elements(status, "/secondLayer/namespaces")),
+            of_columns("registries", REGISTRIES, registries),
+        ];
+        tables.extend(registries.iter().flat_map(|registry| {
+            ["counters", "outcomes"].map(|kind| {
+                let name = text(registry.get("name"));
+                numbers(&format!("registries.{name}.{kind}"), registry.get(kind))
+            })
+        }));
+        tables.push(numbers("counters", status.get("counters")));
+        tables.push(of_columns("program", PROGRAM, status.get("program").map_or(&[], std::slice::from_ref)));
+        tables.retain(|table| !table.rows.is_empty());
         tables
     }
 }
 
-/// Adds the table of `value`, whose place in the status is `path`, and those of what it holds.
-fn collect(path: &str, value: &Value, tables: &mut Vec<Table>) {
-    let title = (!path.is_empty()).then(|| path.to_owned());
-    let below = |key: &str| {
-        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+/// What to read first, one fact a line.
+fn summary(status: &Value) -> Table {
+    let word = |path: &str, yes: &str, no: &str| match status.pointer(path).and_then(Value::as_bool) {
+        Some(true) => yes.to_owned(),
+        Some(false) => no.to_owned(),
+        None => String::new(),
     };
-    match value {
-        Value::Object(object) => {
-            let (nested, scalars): (Vec<_>, Vec<_>) = object.iter().partition(|(_, value)| is_nested(value));
-            let mut table = Table { title, ..Table::new(["NAME", "VALUE"]) };
-            table.rows = scalars.into_iter().map(|(key, value)| vec![key.clone(), text(Some(value))]).collect();
-            if !table.rows.is_empty() {
-                tables.push(table);
-            }
-            for (key, value) in nested {
-                collect(&below(key), value, tables);
-            }
-        }
-        Value::Array(elements) => {
-            tables.push(Table { title, ..of_objects(elements) });
-            for element in elements {
-                let name = element.get("name").and_then(Value::as_str).unwrap_or_default();
-                for (key, value) in element.as_object().into_iter().flatten().filter(|(_, value)| is_nested(value)) {
-                    collect(&below(&format!("{name}.{key}")), value, tables);
-                }
-            }
-        }
-        scalar => tables.push(Table { title, header: vec!["VALUE".to_owned()], rows: vec![vec![text(Some(scalar))]] }),
-    }
-}
-
-/// Whether a value deserves a table of its own.
-fn is_nested(value: &Value) -> bool {
-    match value {
-        Value::Object(object) => !object.is_empty(),
-        Value::Array(elements) => elements.iter().any(Value::is_object),
-        _ => false,
-    }
-}
-
-/// One row per object, its name first; what deserves a table of its own is left out.
-fn of_objects(elements: &[Value]) -> Table {
-    let mut keys = vec!["name"];
-    for (key, value) in elements.iter().filter_map(Value::as_object).flatten() {
-        if !is_nested(value) && !keys.contains(&key.as_str()) {
-            keys.push(key);
-        }
-    }
-    let mut table = Table::new(keys.iter().map(|key| heading(key)));
-    table.rows = elements.iter().map(|element| keys.iter().map(|key| text(element.get(key))).collect()).collect();
+    let tells = |registry: &Value| registry.get("denyResponse").is_some_and(|response| response == "forbidden");
+    let responder = if elements(status, "/registries").iter().any(tells) {
+        word("/secondLayer/responder", "present", "ABSENT")
+    } else {
+        "not needed".to_owned()
+    };
+    let facts = [
+        ("state", text(status.get("state"))),
+        ("second layer", word("/secondLayer/stands", "stands", "DOES NOT STAND")),
+        ("responder", responder),
+        ("revision", text(status.get("revision"))),
+        ("destroyed connections", text(status.get("destroyedConnections"))),
+        ("trusted services", text(status.get("trustedServices"))),
+        ("version", text(status.get("version"))),
+    ];
+    let mut table = Table::new(["NAME", "VALUE"]);
+    table.rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table
 }
 
-/// `defaultAction` is headed `DEFAULT ACTION`.
-fn heading(key: &str) -> String {
-    let mut heading = String::new();
-    for letter in key.chars() {
-        if letter.is_uppercase() {
-            heading.push(' ');
-        }
-        heading.extend(letter.to_uppercase());
+/// Where the second layer has to stand. Its problems are among all problems already.
+fn namespaces(namespaces: &[Value]) -> Table {
+    let row = |namespace: &Value| {
+        let path = text(namespace.get("path"));
+        vec![
+            if path.is_empty() { "(the agent's own)".to_owned() } else { path },
+            text(namespace.get("enforcing")),
+            text(namespace.get("inode")),
+            text(namespace.get("registries")),
+        ]
+    };
+    titled("secondLayer.namespaces", ["NAMESPACE", "ENFORCING", "INODE", "REGISTRIES"], namespaces.iter().map(row))
+}
+
+fn elements<'a>(status: &'a Value, path: &str) -> &'a [Value] {
+    status.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn titled<const N: usize>(title: &str, header: [&str; N], rows: impl Iterator<Item = Vec<String>>) -> Table {
+    Table { title: Some(title.to_owned()), rows: rows.collect(), ..Table::new(header) }
+}
+
+fn of_columns(title: &str, columns: &[Column], elements: &[Value]) -> Table {
+    let row = |element: &Value| columns.iter().map(|(_, path)| text(element.pointer(path))).collect();
+    Table {
+        title: Some(title.to_owned()),
+        rows: elements.iter().map(row).collect(),
+        ..Table::new(columns.iter().map(|(heading, _)| *heading))
     }
-    heading
+}
+
+fn numbers(title: &str, numbers: Option<&Value>) -> Table {
+    let rows = numbers.and_then(Value::as_object).into_iter().flatten();
+    titled(title, ["NAME", "COUNT"], rows.map(|(name, count)| vec![name.clone(), text(Some(count))]))
 }
 
 #[cfg(test)]
@@ -90,23 +126,60 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_part_of_the_status_has_its_place() {
-        let status = json!({"revision": 7, "layers": ["xdp"], "counters": {"allow": 1, "deny": {"NoRule": 2}},
-            "interfaces": [{"name": "eth0", "mode": "native"}, {"name": "eth1", "note": "absent"}],
-            "registries": [{"name": "contoso", "ipRules": 2, "endpoints": ["a", "b"], "counters": {"NoRule": 3}}]});
+    fn printed(status: Value) -> String {
         let mut out = Vec::new();
         for table in StatusView(status).tables() {
             table.write(&mut out).unwrap();
         }
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "NAME      VALUE\n--------- -----\nlayers    xdp\nrevision  7\n\
-             counters\nNAME   VALUE\n------ -----\nallow  1\n\
-             counters.deny\nNAME    VALUE\n------- -----\nNoRule  2\n\
-             interfaces\nNAME  MODE    NOTE\n----- ------- ------\neth0  native\neth1          absent\n\
-             registries\nNAME     ENDPOINTS  IP RULES\n-------- ---------- --------\ncontoso  a, b       2\n\
-             registries.contoso.counters\nNAME    VALUE\n------- -----\nNoRule  3\n"
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_state_and_what_is_wrong_come_first() {
+        let status = json!({"state": "DEGRADED", "problems": ["no responder", "eth1: gone"], "revision": 7,
+            "destroyedConnections": 2, "trustedServices": ["ci", "scan"], "version": "1",
+            "secondLayer": {"stands": false, "responder": false, "namespaces": [
+                {"path": null, "inode": 9, "registries": ["contoso"], "enforcing": true, "problems": []},
+                {"path": "/run/netns/fabrikam", "inode": null, "registries": ["fabrikam"], "enforcing": false,
+                    "problems": ["gone"]}]},
+            "registries": [{"name": "contoso", "denyResponse": "forbidden"}]});
+        let out = printed(status);
+        assert!(
+            out.starts_with(
+                "NAME                   VALUE\n---------------------- --------------\nstate                  DEGRADED\n\
+                 second layer           DOES NOT STAND\nresponder              ABSENT\nrevision               7\n\
+                 destroyed connections  2\ntrusted services       ci, scan\nversion                1\n\
+                 problems\nPROBLEM\n------------\nno responder\neth1: gone\n\
+                 secondLayer.namespaces\nNAMESPACE            ENFORCING  INODE  REGISTRIES\n\
+                 -------------------- ---------- ------ ----------\n(the agent's own)    true       9      contoso\n\
+                 /run/netns/fabrikam  false             fabrikam\n"
+            ),
+            "{out}"
         );
+    }
+
+    #[test]
+    fn a_responder_that_nobody_wants_is_not_missed() {
+        let layer = json!({"stands": true, "responder": false});
+        let out = printed(json!({"secondLayer": layer, "registries": [{"name": "contoso", "denyResponse": "drop"}]}));
+        assert!(out.contains("second layer           stands\nresponder              not needed\n"), "{out}");
+    }
+
+    #[test]
+    fn each_registry_has_its_counters_and_what_there_is_nothing_of_has_no_table() {
+        let out = printed(json!({"state": "ENFORCING", "problems": [], "registries": [
+            {"name": "contoso", "ipRules": 2, "endpoints": ["a", "b"], "counters": {"NoRule": 3},
+                "outcomes": {"admitted": 1, "overSourceBudget": 2}},
+            {"name": "fabrikam", "counters": {}, "outcomes": {}}]}));
+        for part in [
+            "registries.contoso.counters\nNAME    COUNT\n------- -----\nNoRule  3\n",
+            "registries.contoso.outcomes\nNAME              COUNT\n----------------- -----\nadmitted          1\noverSourceBudget  2\n",
+            "a, b\n",
+        ] {
+            assert!(out.contains(part), "{out}");
+        }
+        for absent in ["problems", "fabrikam.", "interfaces", "\ncounters"] {
+            assert!(!out.contains(absent), "{out}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::action_of;
 use super::grants::Grants;
 use crate::policy::prefix::{self, Quoted, parse_prefix};
 use crate::policy::public_space::{refused_source, unmapped};
-use crate::policy::{Edit, IpRule, Limits, Policy, PolicyError, PrefixError};
+use crate::policy::{Action, Edit, IpRule, Limits, Policy, PolicyError, PrefixError};
 
 const FIELD: &str = "ipRules.value";
 
@@ -18,8 +18,12 @@ impl Policy {
     ) -> Result<Vec<Edit>, PolicyError> {
         let found = self.find_registry(registry)?;
         let prefix = public_prefix(|| FIELD.to_owned(), value, limits.allows_private(registry))?;
+        let same = found.ip_rules.get(&prefix);
+        if action.is_none() && same.is_some_and(|rule| rule.action == Action::Deny) {
+            return Err(PolicyError::DenyRuleStands { registry: found.name.clone(), sources: value.to_owned() });
+        }
         let action = action_of(|| "ipRules.action".to_owned(), action)?;
-        let rule = match found.ip_rules.get(&prefix) {
+        let rule = match same {
             Some(same) if same.action == action => return Ok(Vec::new()),
             Some(other) => IpRule { action, ..other.clone() },
             None => IpRule { value: value.to_owned(), prefix, action, counter: Grants::new(self, limits).one()? },

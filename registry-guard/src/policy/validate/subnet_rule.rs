@@ -1,6 +1,6 @@
 use super::action_of;
 use super::grants::Grants;
-use crate::policy::{Edit, Limits, Policy, PolicyError, SubnetId, SubnetRule};
+use crate::policy::{Action, Edit, Limits, Policy, PolicyError, SubnetId, SubnetRule};
 
 const FIELD: &str = "virtualNetworkRules.id";
 
@@ -16,8 +16,12 @@ impl Policy {
         let id = SubnetId::parse(FIELD, subnet_id)?;
         let network = self.find_network(&id.network)?;
         let subnet = network.id_of(network.find_subnet(&id.subnet)?);
+        let same = found.subnet_rule(&subnet);
+        if action.is_none() && same.is_some_and(|rule| rule.action == Action::Deny) {
+            return Err(PolicyError::DenyRuleStands { registry: found.name.clone(), sources: subnet.to_string() });
+        }
         let action = action_of(|| "virtualNetworkRules.action".to_owned(), action)?;
-        let rule = match found.subnet_rule(&subnet) {
+        let rule = match same {
             Some(same) if same.action == action => return Ok(Vec::new()),
             Some(other) => SubnetRule { action, ..other.clone() },
             None => SubnetRule { subnet, action, counter: Grants::new(self, limits).one()? },

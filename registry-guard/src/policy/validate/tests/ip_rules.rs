@@ -22,6 +22,22 @@ fn another_action_changes_the_rule_in_place() {
 }
 
 #[test]
+fn a_deny_rule_becomes_allow_only_if_that_is_said() {
+    let mut policy = policy();
+    done(&mut policy, &deny_ip("203.0.113.9"));
+    let (status, message) = refused(&policy, &add_ip("203.0.113.9/32"));
+    assert_eq!(status, 409);
+    for word in ["Contoso", "Deny rule", "`203.0.113.9/32`", "`--action Allow`"] {
+        assert!(message.contains(word), "{message}");
+    }
+    assert_eq!(done(&mut policy, &deny_ip("203.0.113.9")), 0);
+    let allow =
+        Change::AddIpRule { registry: "contoso".into(), value: "203.0.113.9".into(), action: Some("Allow".into()) };
+    assert_eq!(done(&mut policy, &allow), 1);
+    assert_eq!(done(&mut policy, &add_ip("203.0.113.9")), 0);
+}
+
+#[test]
 fn either_spelling_removes_a_rule() {
     let mut policy = policy();
     done(&mut policy, &add_ip("203.0.113.9"));

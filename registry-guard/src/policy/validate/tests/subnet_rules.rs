@@ -34,4 +34,6 @@ fn another_action_changes_the_rule() {
     assert_eq!(done(&mut policy, &deny), 1);
     let rules = &policy.registry("contoso").unwrap().subnet_rules;
     assert_eq!((rules.len(), rules[0].action, rules[0].counter), (1, Action::Deny, 0));
+    let (status, message) = refused(&policy, &add_subnet("contoso", &builders()));
+    assert!(status == 409 && message.contains(&builders()) && message.contains("Deny rule"), "{message}");
 }
