@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::programs::Xdp;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::error::{chain, errno};
-use super::{Kernel, KernelError, pins, program};
+use super::{Kernel, KernelError, bpf, pins, program};
 use crate::config::XdpMode;
 
 /// How the program was put on an interface.
@@ -91,13 +92,7 @@ impl Kernel {
     /// Takes the programs off every interface and out of every namespace, and returns the interfaces. This is the only way
     /// to stop enforcing.
     pub fn detach(&mut self) -> Result<Vec<u32>, KernelError> {
-        // No number is wanted any more.
-        self.forget_socket_layers(&[])?;
-        let linked = self.pins.linked()?;
-        for &ifindex in &linked {
-            unpin(&self.pins.link(ifindex))?;
-        }
-        Ok(linked)
+        release_all(&self.pins)
     }
 }
 
@@ -116,15 +111,7 @@ pub fn detach_pins(root: &Path) -> Result<Vec<String>, KernelError> {
         return Ok(Vec::new());
     }
     let pins = pins::Pins::take(root)?;
-    for pin in pins.lookups()? {
-        unpin(&pins.lookup(pin))?;
-    }
-    let mut detached = Vec::new();
-    for ifindex in pins.linked()? {
-        unpin(&pins.link(ifindex))?;
-        detached.push(interface_name(ifindex));
-    }
-    Ok(detached)
+    Ok(release_all(&pins)?.into_iter().map(interface_name).collect())
 }
 
 /// The name of an interface, or its index where it has none any more.
@@ -159,6 +146,29 @@ fn create(program: &mut Xdp, ifindex: u32, mode: AyaMode) -> Result<FdLink, Atta
     let link = program.take_link(id).map_err(KernelError::from)?;
     // Without bpf_link (before Linux 5.9) aya attaches by netlink, which could neither be pinned nor be trusted.
     FdLink::try_from(link).map_err(|error| KernelError::from(error).into())
+}
+
+/// Takes every program away, and returns the interfaces.
+fn release_all(pins: &pins::Pins) -> Result<Vec<u32>, KernelError> {
+    for pin in pins.lookups()? {
+        release(&pins.lookup(pin))?;
+    }
+    let linked = pins.linked()?;
+    for &ifindex in &linked {
+        release(&pins.link(ifindex))?;
+    }
+    Ok(linked)
+}
+
+fn release(pin: &Path) -> Result<(), KernelError> {
+    let link = bpf::open_pin(pin).map_err(KernelError::bpf("opening a link"))?;
+    // One whose interface or namespace is gone has nothing left to take away.
+    if let Err(source) = bpf::detach(link.as_fd())
+        && source.raw_os_error() != Some(Errno::ENOLINK as i32)
+    {
+        return Err(KernelError::Bpf { doing: "detaching a link", source });
+    }
+    unpin(pin)
 }
 
 fn unpin(pin: &Path) -> Result<(), KernelError> {
