@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +31,11 @@ pub(super) async fn follow(path: &Path, shared: &Arc<Shared>, mut answered: mpsc
                     told.clear();
                 }
                 format!("the agent has gone: {ended}")
+            }
+            Err(problem) if problem.kind() == io::ErrorKind::PermissionDenied => {
+                format!(
+                    "cannot reach the agent: {problem}; only the user that `responder.user` in its config.toml names may"
+                )
             }
             Err(problem) => format!("cannot reach the agent: {problem}"),
         };
