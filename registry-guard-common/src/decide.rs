@@ -86,7 +86,13 @@ pub fn decide_at_socket<T: Tables>(flow: &Flow, interface: Interface, tables: &T
 #[inline(always)]
 pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
     let mut judgement = Judgement::unguarded(Reason::NotGuarded);
-    let Some(endpoint) = tables.endpoint(&flow.destination, flow.port) else {
+    // A datagram to a group arrives at each socket of the port, whatever address it has.
+    let destination = if flow.transport == Transport::Datagram && flow.destination.is_group() {
+        Address::group(flow.destination.family())
+    } else {
+        flow.destination
+    };
+    let Some(endpoint) = tables.endpoint(&destination, flow.port) else {
         return judgement;
     };
     let Some(registry) = endpoint.registry() else {
