@@ -55,6 +55,26 @@ impl Address {
         self.words
     }
 
+    /// What stands for every group of one family, multicast and the limited broadcast.
+    #[inline(always)]
+    pub const fn group(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::v4([224, 0, 0, 0]),
+            Family::V6 => Self::v6([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        }
+    }
+
+    /// Whether this is the address of a group: 224.0.0.0/4 (RFC 5771), 255.255.255.255 and what is reserved below it, ff00::/8
+    /// (RFC 4291).
+    #[inline(always)]
+    pub const fn is_group(&self) -> bool {
+        let first = u32::from_be(self.words()[0]) >> 24;
+        match self.family() {
+            Family::V4 => first >= 224,
+            Family::V6 => first == 0xff,
+        }
+    }
+
     /// Whether this is an IPv6 address of the form `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2), which is an API notation
     /// and never a source on the wire (RFC 4942 section 2.2).
     #[inline(always)]

@@ -86,7 +86,13 @@ pub fn decide_at_socket<T: Tables>(flow: &Flow, interface: Interface, tables: &T
 #[inline(always)]
 pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
     let mut judgement = Judgement::unguarded(Reason::NotGuarded);
-    let Some(endpoint) = tables.endpoint(&flow.destination, flow.port) else {
+    // A datagram to a group arrives at each socket of the port, whatever address it has.
+    let destination = if flow.transport == Transport::Datagram && flow.destination.is_group() {
+        Address::group(flow.destination.family())
+    } else {
+        flow.destination
+    };
+    let Some(endpoint) = tables.endpoint(&destination, flow.port) else {
         return judgement;
     };
     let Some(registry) = endpoint.registry() else {
@@ -131,4 +137,111 @@ fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Rea
         return Some(Reason::DatagramToGuardedPort);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST_V4: Address = Address::v4([203, 0, 113, 10]);
+    const OFFICE: Address = Address::v4([198, 51, 100, 7]);
+    const STRANGER: Address = Address::v4([198, 51, 100, 66]);
+    const NIC: Interface = Interface::new(Tag::PUBLIC, false);
+
+    /// One registry at port 443 that allows [`OFFICE`] in public.
+    struct One(Endpoint);
+
+    impl One {
+        fn new(datagrams: Datagrams, local: LocalTraffic) -> Self {
+            Self(Endpoint::new(0, Response::Forbidden, datagrams, local))
+        }
+    }
+
+    impl Tables for One {
+        fn vxlan_port(&self) -> u16 {
+            4789
+        }
+
+        fn endpoint(&self, _: &Address, port: u16) -> Option<Endpoint> {
+            (port == 443).then_some(self.0)
+        }
+
+        fn trusts_vtep(&self, _: &Address) -> bool {
+            true
+        }
+
+        fn rule(&self, _: u32, key: &RuleKey, _: u32) -> Option<Entry> {
+            let reason = if *key == RuleKey::new(Tag::PUBLIC, &OFFICE) { Reason::IpRule } else { Reason::NoRule };
+            Some(Entry::new(reason, 3))
+        }
+
+        fn is_local(&self, address: &Address) -> bool {
+            *address == HOST_V4
+        }
+    }
+
+    fn syn(source: Address) -> Flow {
+        let destination = HOST_V4;
+        Flow { source, destination, port: 443, transport: Transport::TcpSyn, tag: Tag::PUBLIC, vtep: None }
+    }
+
+    fn reason(flow: Flow, interface: Interface, tables: &One) -> Reason {
+        decide_at_socket(&Flow { tag: interface.tag(), ..flow }, interface, tables).reason
+    }
+
+    #[test]
+    fn at_the_socket_a_source_counts_only_on_an_interface_that_is_known() {
+        let tables = One::new(Datagrams::Deny, LocalTraffic::Judge);
+        assert_eq!(reason(syn(OFFICE), NIC, &tables), Reason::IpRule);
+        assert_eq!(reason(syn(STRANGER), NIC, &tables), Reason::NoRule);
+        let unknown = decide_at_socket(&syn(OFFICE), Interface::UNKNOWN, &tables);
+        assert_eq!((unknown.reason, unknown.counter), (Reason::UnknownInterface, NO_COUNTER));
+        assert_eq!(reason(syn(OFFICE), Interface::new(Tag::vni(5001), true), &tables), Reason::NoRule);
+        assert_eq!(reason(Flow { port: 22, ..syn(STRANGER) }, Interface::UNKNOWN, &tables), Reason::NotGuarded);
+    }
+
+    #[test]
+    fn local_traffic_is_that_of_loopback_or_of_an_own_address_on_a_known_interface() {
+        let allowing = One::new(Datagrams::Deny, LocalTraffic::Allow);
+        for (source, interface) in [(HOST_V4, NIC), (STRANGER, Interface::loopback())] {
+            let judgement = decide_at_socket(&syn(source), interface, &allowing);
+            assert_eq!((judgement.reason, judgement.counter), (Reason::LocalTraffic, NO_COUNTER));
+            let judging = One::new(Datagrams::Deny, LocalTraffic::Judge);
+            assert_eq!(reason(syn(source), interface, &judging), Reason::NoRule);
+        }
+        assert_eq!(reason(syn(HOST_V4), Interface::UNKNOWN, &allowing), Reason::UnknownInterface);
+        assert_eq!(reason(syn(STRANGER), NIC, &allowing), Reason::NoRule);
+    }
+
+    #[test]
+    fn a_mapped_source_is_denied_at_the_socket_whatever_the_rules_say() {
+        let mut octets = [0; 16];
+        octets[10..].copy_from_slice(&[0xff, 0xff, 198, 51, 100, 7]);
+        let tables = One::new(Datagrams::Deny, LocalTraffic::Judge);
+        let judgement = decide_at_socket(&syn(Address::v6(octets)), NIC, &tables);
+        assert_eq!((judgement.reason, judgement.counter), (Reason::MappedSource, NO_COUNTER));
+    }
+
+    #[test]
+    fn datagrams_are_denied_at_the_socket_also_from_the_host_unless_they_are_judged() {
+        let datagram = |source| Flow { transport: Transport::Datagram, ..syn(source) };
+        let denying = One::new(Datagrams::Deny, LocalTraffic::Allow);
+        for (source, interface) in [(OFFICE, NIC), (HOST_V4, Interface::loopback()), (OFFICE, Interface::UNKNOWN)] {
+            assert_eq!(reason(datagram(source), interface, &denying), Reason::DatagramToGuardedPort);
+        }
+        let judging = One::new(Datagrams::Judge, LocalTraffic::Judge);
+        assert_eq!(reason(datagram(OFFICE), NIC, &judging), Reason::IpRule);
+        assert_eq!(reason(datagram(STRANGER), NIC, &judging), Reason::NoRule);
+        assert_eq!(reason(datagram(OFFICE), Interface::UNKNOWN, &judging), Reason::UnknownInterface);
+    }
+
+    #[test]
+    fn a_denied_syn_inside_vxlan_goes_on_only_where_its_network_is_known_later() {
+        let inside = Flow { tag: Tag::vni(5001), vtep: Some(STRANGER), ..syn(OFFICE) };
+        let here = One::new(Datagrams::Deny, LocalTraffic::Judge);
+        assert_eq!(decide(&inside, &here).response(&inside), Response::Forbidden);
+        let elsewhere = One(here.0.elsewhere());
+        assert_eq!(decide(&inside, &elsewhere).response(&inside), Response::Drop);
+        assert_eq!(decide(&syn(STRANGER), &elsewhere).response(&syn(STRANGER)), Response::Forbidden);
+    }
 }

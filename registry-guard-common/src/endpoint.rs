@@ -92,6 +92,12 @@ impl Endpoint {
         }
     }
 
+    /// The same endpoint where every datagram is denied.
+    #[must_use]
+    pub const fn without_datagrams(self) -> Self {
+        Self { flags: self.flags & !Self::JUDGE_DATAGRAMS, ..self }
+    }
+
     /// The same endpoint where connections end in another network namespace: there nobody can tell which virtual network one
     /// came from.
     #[must_use]

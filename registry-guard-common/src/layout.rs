@@ -66,18 +66,37 @@ pub const fn reason_counter(registry: Option<u32>, reason: Reason) -> u32 {
 pub struct Settings {
     vxlan_port: u32,
     second_layer: u32,
+    vouched_until: u32,
 }
 
 impl Settings {
     /// Settings with this UDP port for VXLAN, host byte order, and whether the second layer was seen to stand.
     pub const fn new(vxlan_port: u16, second_layer_stands: bool) -> Self {
-        Self { vxlan_port: vxlan_port as u32, second_layer: second_layer_stands as u32 }
+        Self { vxlan_port: vxlan_port as u32, second_layer: second_layer_stands as u32, vouched_until: 0 }
     }
 
-    /// Whether the agent saw that the second layer stands, so that it may be left to decide.
+    /// The same, where connections end in other network namespaces: those can be made anew while nobody looks, so the second
+    /// layer is taken to stand there until this second of the kernel's monotonic clock only. 0 is no limit.
+    #[must_use]
+    pub const fn vouched_until(self, second: u32) -> Self {
+        Self { vouched_until: second, ..self }
+    }
+
+    /// Whether the agent saw that the second layer stands, so that it may be left to decide in this second.
     #[inline(always)]
-    pub const fn second_layer_stands(&self) -> bool {
-        self.second_layer == 1
+    pub const fn second_layer_stands(&self, second: u32) -> bool {
+        self.second_layer == 1 && self.is_vouched(second)
+    }
+
+    /// Whether the agent saw lately that the second layer stands in other network namespaces.
+    #[inline(always)]
+    pub const fn is_vouched(&self, second: u32) -> bool {
+        self.vouched_until == 0 || second <= self.vouched_until
+    }
+
+    /// Until which second the second layer is taken to stand in other network namespaces; 0 is no limit.
+    pub const fn until(&self) -> u32 {
+        self.vouched_until
     }
 
     /// The UDP port of VXLAN, host byte order.

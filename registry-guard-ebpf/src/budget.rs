@@ -5,11 +5,10 @@ use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::btf_maps::{Array, LruHashMap};
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{Address, BUDGET_SOURCES, Budget, BudgetSource, MAX_REGISTRIES, Outcome, Spent};
 
-const NANOSECONDS: u64 = 1_000_000_000;
+use crate::clock::second;
 
 #[btf_map]
 static BUDGETS: Array<Budget, { MAX_REGISTRIES as usize }> = Array::new();
@@ -82,12 +81,4 @@ fn take(word: *mut u64, second: u32, limit: u32) -> bool {
 fn load(word: *mut u64) -> Spent {
     // SAFETY: map elements are aligned to 8 bytes and live until this program ends, so this is one 64-bit load.
     Spent::from_word(unsafe { word.read_volatile() })
-}
-
-/// Seconds since the machine started; they wrap around after 136 years.
-#[inline(always)]
-fn second() -> u32 {
-    // SAFETY: the helper takes nothing and only reads the clock.
-    let now = unsafe { bpf_ktime_get_ns() };
-    (now / NANOSECONDS & 0xffff_ffff) as u32
 }

@@ -33,7 +33,11 @@ fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
     if judgement.reason.class() != Class::Deny || probe::is_question(ctx) {
         return action;
     }
-    let response = judgement.response(flow);
+    let response = match judgement.response(flow) {
+        // A container can be made anew while there is no agent, and then nothing in it denies.
+        Response::Forbidden if judgement.endpoint.ends_elsewhere() && !MAPS.is_vouched() => Response::Drop,
+        response => response,
+    };
     match response {
         Response::Forbidden => admit(ctx, flow, &judgement),
         Response::Drop => {

@@ -7,6 +7,8 @@
 #[cfg(target_arch = "bpf")]
 mod budget;
 #[cfg(target_arch = "bpf")]
+mod clock;
+#[cfg(target_arch = "bpf")]
 mod counters;
 #[cfg(target_arch = "bpf")]
 mod events;

@@ -9,6 +9,8 @@ use registry_guard_common::{
     LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
 };
 
+use crate::clock::second;
+
 /// One trie for each registry, replaced as a whole by one store into its slot. The capacity of the inner map given here
 /// is only a template: the kernel does not compare it (`bpf_map_meta_equal`).
 #[btf_map]
@@ -50,7 +52,13 @@ impl Maps {
     /// Whether the agent saw that the second layer stands.
     #[inline(always)]
     pub(crate) fn second_layer_stands(&self) -> bool {
-        SETTINGS.get(0).is_some_and(Settings::second_layer_stands)
+        SETTINGS.get(0).is_some_and(|settings| settings.second_layer_stands(second()))
+    }
+
+    /// Whether the agent saw lately that the second layer stands in other network namespaces.
+    #[inline(always)]
+    pub(crate) fn is_vouched(&self) -> bool {
+        SETTINGS.get(0).is_some_and(|settings| settings.is_vouched(second()))
     }
 
     /// The interface with this index.

@@ -5,7 +5,7 @@
 //! decide nothing: return `SK_PASS` first of all in `registry-guard-ebpf/src/guard_sk_lookup.rs`, and every test here must
 //! fail. For the published registry alone, leave out the registry's own namespace where the agent attaches the program.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -466,6 +466,41 @@ fn what_xdp_cannot_look_into_passes_to_the_second_layer_which_decides() -> Resul
         }
         let status = agent.request("GET", "/status", &[], &[])?.expect_success()?;
         ensure!(status.to_string().contains("UnknownEncapsulation"), "it is counted: {status}");
+    }
+    Ok(())
+}
+
+/// Whether what `source` sends to `destination`, a group, arrives at a socket that hears UDP at the registry's port.
+fn group_is_heard(network: &Network, client: &Client, source: &str, destination: &str) -> Result<bool> {
+    let any = if address(source).is_ipv4() { "0.0.0.0:443" } else { "[::]:443" };
+    let heard = network.host().within(|| UdpSocket::bind(any))??;
+    heard.set_read_timeout(Some(Duration::from_millis(300)))?;
+    client.namespace().within(|| -> Result<()> {
+        let socket = UdpSocket::bind(SocketAddr::new(address(source), 0))?;
+        socket.set_broadcast(true)?;
+        socket.send_to(b"hello", destination)?;
+        Ok(())
+    })??;
+    Ok(heard.recv_from(&mut [0; 16]).is_ok())
+}
+
+#[test]
+fn datagrams_to_groups_and_broadcasts_do_not_lead_around_the_guard() -> Result<()> {
+    let mut network = Network::new()?;
+    let client = network.client("front", &both())?;
+    let index = client.interface_index()?;
+    let groups = [
+        (DENIED[0], "224.0.0.1:443".to_owned()),
+        (DENIED[0], "255.255.255.255:443".to_owned()),
+        (DENIED[1], format!("[ff02::1%{index}]:443")),
+    ];
+    for (source, group) in &groups {
+        ensure!(group_is_heard(&network, &client, source, group)?, "{group} is heard without a guard");
+    }
+    let _agent = guard(&network, &config(&network))?;
+    // A lookup for a group asks no program (`__udp4_lib_mcast_deliver`), so the first layer alone can deny it.
+    for (source, group) in &groups {
+        ensure!(!group_is_heard(&network, &client, source, group)?, "{group} is heard");
     }
     Ok(())
 }

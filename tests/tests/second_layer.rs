@@ -183,6 +183,34 @@ fn a_namespace_that_is_made_anew_is_guarded_anew_and_the_old_one_let_go() -> Res
     eventually("the old namespaces are let go", || Ok(lookups(&agent)?.len() == 2))
 }
 
+#[test]
+fn a_namespace_that_is_made_anew_while_there_is_no_agent_is_reached_by_nobody_denied() -> Result<()> {
+    let mut network = Network::new()?;
+    let client = network.client("office", &[ALLOWED])?;
+    let stranger = network.client("stranger", &[DENIED])?;
+    let container = network.published("inner", 5000)?;
+    let config = published(&network, &container).forbidden(&certificate(&network)?).budget(8000, 8000);
+    let mut agent = Agent::start(&network, &config.to_string())?;
+    let _responder = Responder::start(&agent)?;
+    allow(&agent, ALLOWED)?;
+    eventually("the responder answers", || Ok(outcome(&stranger, DENIED)? == Outcome::Connected))?;
+    agent.kill9()?;
+    assert_eq!(outcome(&stranger, DENIED)?, Outcome::Connected, "the responder goes on answering for a while");
+    eventually("nobody vouches for the container any more", || Ok(outcome(&stranger, DENIED)? == Outcome::TimedOut))?;
+    drop(container);
+    network.host().ip("link del published")?;
+    let container = network.published("inner", 5000)?;
+    let listener = inside(&container)?;
+    eventually("an allowed client is served", || Ok(outcome(&client, ALLOWED)? == Outcome::Connected))?;
+    for _ in 0..5 {
+        assert_eq!(outcome(&stranger, DENIED)?, Outcome::TimedOut);
+    }
+    agent.run()?;
+    eventually("the denied one is told again", || Ok(outcome(&stranger, DENIED)? == Outcome::Connected))?;
+    assert_eq!(listener.visits_from(address(DENIED)), 0);
+    Ok(())
+}
+
 /// A client that tries again and again, whatever comes of it, until this is dropped.
 struct Hammer {
     stop: Arc<AtomicBool>,

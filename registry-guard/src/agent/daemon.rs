@@ -18,7 +18,7 @@ use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
 use super::interfaces::{Interfaces, preflight};
 use super::revocation::Revocations;
-use super::second_layer::SecondLayer;
+use super::second_layer::{self, SecondLayer};
 use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, steering};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
@@ -115,6 +115,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         });
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
+    tokio::spawn(second_layer::vouch(agent.clone()));
     tokio::spawn(blind_spots::follow(agent.clone()));
     tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
     info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");

@@ -27,6 +27,7 @@ pub(super) fn host_tables(config: &Config, policy: &Policy, layer: &SecondLayer,
         let at_nic = if host.netns.is_some() { at_nic.elsewhere() } else { at_nic };
         for address in host.addresses() {
             endpoints.extend(keys(HOST, address).into_iter().map(|key| (key, at_nic)));
+            endpoints.extend(group_key(address).map(|key| (key, at_nic.without_datagrams())));
         }
         let number = layer.number_of(&host.name);
         for &address in host.netns.iter().flat_map(|netns| &netns.listen) {
@@ -67,6 +68,13 @@ fn endpoint(slot: u16, host: &RegistryHost, allow_local: bool) -> Endpoint {
     };
     let local = if allow_local { LocalTraffic::Allow } else { LocalTraffic::Judge };
     Endpoint::new(slot, response, datagrams, local)
+}
+
+/// A socket that hears UDP at a guarded port of every address hears groups too, and no program is asked there. Whose rules
+/// would judge that, nobody can tell where several registries share a port. A wildcard covers groups already.
+fn group_key(address: SocketAddr) -> Option<EndpointKey> {
+    let family = Address::from(address.ip()).family();
+    (!address.ip().is_unspecified()).then(|| EndpointKey::exact(HOST, &Address::group(family), address.port()))
 }
 
 /// `0.0.0.0` stands for every IPv4 address; `::` for every address of both families, as a dual-stack socket listens.

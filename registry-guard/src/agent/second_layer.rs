@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use registry_guard_common::{HOST, Tag};
 use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::deserted::deserted;
@@ -19,6 +20,10 @@ use crate::netns::Namespace;
 
 /// How long the responder may take to come to an agent that was started again.
 const RECONNECTED: Duration = Duration::from_secs(10);
+
+/// How often namespaces are looked at, and for how long the kernel takes it that they are as they were.
+const LOOK: Duration = Duration::from_secs(1);
+const VOUCHED: Duration = Duration::from_secs(5);
 
 /// Every namespace in which a registry listens, the agent's own first.
 pub(super) struct SecondLayer {
@@ -53,6 +58,13 @@ impl Place {
     fn is_replaced(&self) -> bool {
         let (Some(path), Some(open)) = (&self.path, &self.open) else { return false };
         Namespace::open(path).map_or(true, |namespace| namespace.inode() != open.namespace.inode())
+    }
+}
+
+impl Place {
+    /// Whether there is a namespace where there was none.
+    fn has_appeared(&self) -> bool {
+        self.open.is_none() && self.path.as_ref().is_some_and(|path| path.exists())
     }
 }
 
@@ -212,9 +224,22 @@ impl Agent {
         layer.tell(stands);
         layer.stands = stands;
         kernel.set_second_layer(stands)?;
+        kernel.vouch((layer.places.len() > 1).then_some(VOUCHED))?;
         let tables = self.read(|policy| super::host::host_tables(self.config(), policy, &layer, &self.0.blind_spots));
         kernel.set_host(&tables)?;
         Ok(())
+    }
+
+    fn look_at_namespaces(&self) -> Result<(), AgentError> {
+        let layer = self.second_layer();
+        if self.is_detached() {
+            return Ok(());
+        }
+        if layer.places.iter().any(|place| place.is_replaced() || place.has_appeared()) {
+            drop(layer);
+            return self.follow_second_layer();
+        }
+        Ok(self.kernel().vouch(Some(VOUCHED))?)
     }
 
     /// Nothing denied may pass towards a namespace in which the program does not stand yet.
@@ -331,6 +356,24 @@ impl Agent {
         place.open = Some(open.clone());
         self.0.places_changed.notify_one();
         Ok(Some(open))
+    }
+}
+
+/// Sees every second that namespaces are those that were guarded; without this nothing denied passes towards them.
+pub(super) async fn vouch(agent: Agent) {
+    if agent.second_layer().places.len() == 1 {
+        return;
+    }
+    let mut again = interval(LOOK);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        again.tick().await;
+        let agent = agent.clone();
+        match tokio::task::spawn_blocking(move || agent.look_at_namespaces()).await {
+            Ok(Err(problem)) => error!(%problem, "cannot follow network namespaces"),
+            Ok(Ok(())) => {}
+            Err(problem) => return error!(%problem, "network namespaces are no longer looked at"),
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub enum KernelError {
         /// What is wrong with it, and what would mend it.
         problem: String,
     },
+    /// The kernel does not say what time it is.
+    #[error("reading the kernel's monotonic clock: {0}")]
+    Clock(nix::Error),
     /// Another agent holds the folder of pins.
     #[error(
         "pins {0}: another agent already works on this folder; stop it, or give this one a folder of its own with --pins"

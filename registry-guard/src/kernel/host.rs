@@ -36,6 +36,7 @@ pub(super) struct HostMaps {
     local_addresses: HashMap<MapData, LocalAddressKey, u32>,
     vxlan_port: u16,
     second_layer_stands: bool,
+    vouched_until: u32,
 }
 
 impl HostMaps {
@@ -50,7 +51,8 @@ impl HostMaps {
             interfaces: HashMap::try_from(take(ebpf, "INTERFACES")?)?,
             local_addresses: HashMap::try_from(take(ebpf, "LOCAL_ADDRESSES")?)?,
             vxlan_port: inherited.vxlan_port(),
-            second_layer_stands: inherited.second_layer_stands(),
+            second_layer_stands: inherited.second_layer_stands(0),
+            vouched_until: inherited.until(),
         })
     }
 
@@ -97,7 +99,17 @@ impl HostMaps {
 
     pub(super) fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
         self.second_layer_stands = stands;
-        Ok(self.settings.set(0, Settings::new(self.vxlan_port, stands), 0)?)
+        self.write_settings()
+    }
+
+    pub(super) fn set_vouched_until(&mut self, second: u32) -> Result<(), KernelError> {
+        self.vouched_until = second;
+        self.write_settings()
+    }
+
+    fn write_settings(&mut self) -> Result<(), KernelError> {
+        let settings = Settings::new(self.vxlan_port, self.second_layer_stands).vouched_until(self.vouched_until);
+        Ok(self.settings.set(0, settings, 0)?)
     }
 
     /// What must not be known any more goes first: an interface that is not known denies.

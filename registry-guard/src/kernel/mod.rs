@@ -2,6 +2,7 @@
 
 mod attach;
 mod bpf;
+mod clock;
 mod counters;
 mod error;
 mod events;
@@ -15,6 +16,7 @@ mod socket_layer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
@@ -109,6 +111,12 @@ impl Kernel {
     /// Says whether the second layer was seen to stand, and so may be left to decide what the first cannot.
     pub fn set_second_layer(&mut self, stands: bool) -> Result<(), KernelError> {
         self.host.set_second_layer(stands)
+    }
+
+    /// Says that the second layer stands in other network namespaces for this long, or, without a limit, that none is to be
+    /// looked at.
+    pub fn vouch(&mut self, limit: Option<Duration>) -> Result<(), KernelError> {
+        self.host.set_vouched_until(limit.map_or(Ok(0), clock::second_after)?)
     }
 
     /// Replaces what is known about the interfaces of the network namespace with this number.

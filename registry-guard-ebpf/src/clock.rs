@@ -1,0 +1,14 @@
+//! The kernel's monotonic clock, which goes on without an agent.
+#![expect(unsafe_code, reason = "the clock is read by a helper of the kernel")]
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// Seconds since the machine started; they wrap around after 136 years.
+#[inline(always)]
+pub(crate) fn second() -> u32 {
+    // SAFETY: the helper takes nothing and only reads the clock.
+    let now = unsafe { bpf_ktime_get_ns() };
+    (now / NANOSECONDS & 0xffff_ffff) as u32
+}
