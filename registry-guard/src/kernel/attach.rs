@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::programs::Xdp;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::error::{chain, errno};
-use super::{Kernel, KernelError, pins, program};
+use super::{Kernel, KernelError, bpf, pins, program};
 use crate::config::XdpMode;
 
 /// How the program was put on an interface.
@@ -91,11 +92,12 @@ impl Kernel {
     /// Takes the programs off every interface and out of every namespace, and returns the interfaces. This is the only way
     /// to stop enforcing.
     pub fn detach(&mut self) -> Result<Vec<u32>, KernelError> {
-        // No number is wanted any more.
-        self.forget_socket_layers(&[])?;
+        for pin in self.pins.lookups()? {
+            release(&self.pins.lookup(pin))?;
+        }
         let linked = self.pins.linked()?;
         for &ifindex in &linked {
-            unpin(&self.pins.link(ifindex))?;
+            release(&self.pins.link(ifindex))?;
         }
         Ok(linked)
     }
@@ -117,11 +119,11 @@ pub fn detach_pins(root: &Path) -> Result<Vec<String>, KernelError> {
     }
     let pins = pins::Pins::take(root)?;
     for pin in pins.lookups()? {
-        unpin(&pins.lookup(pin))?;
+        release(&pins.lookup(pin))?;
     }
     let mut detached = Vec::new();
     for ifindex in pins.linked()? {
-        unpin(&pins.link(ifindex))?;
+        release(&pins.link(ifindex))?;
         detached.push(interface_name(ifindex));
     }
     Ok(detached)
@@ -159,6 +161,13 @@ fn create(program: &mut Xdp, ifindex: u32, mode: AyaMode) -> Result<FdLink, Atta
     let link = program.take_link(id).map_err(KernelError::from)?;
     // Without bpf_link (before Linux 5.9) aya attaches by netlink, which could neither be pinned nor be trusted.
     FdLink::try_from(link).map_err(|error| KernelError::from(error).into())
+}
+
+/// Takes the program away before this returns.
+fn release(pin: &Path) -> Result<(), KernelError> {
+    // One that is detached already, as when its interface is gone, only has to be unpinned.
+    _ = bpf::open_pin(pin).and_then(|link| bpf::detach_link(link.as_fd()));
+    unpin(pin)
 }
 
 fn unpin(pin: &Path) -> Result<(), KernelError> {

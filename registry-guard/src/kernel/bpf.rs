@@ -31,6 +31,14 @@ pub(super) fn replace_program(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> 
     call(bpf_cmd::BPF_LINK_UPDATE, &mut attr).map(drop)
 }
 
+/// Takes a link off what it is attached to before this returns; whoever only closes the last descriptor or pin waits for the
+/// kernel's own time (`bpf_link_put`).
+pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.link_detach.link_fd = descriptor(link)?;
+    call(bpf_cmd::BPF_LINK_DETACH, &mut attr).map(drop)
+}
+
 /// The inode of the network namespace that a link is attached to; 0 once that is gone.
 pub(super) fn namespace_of_link(link: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: every field is a number, for which zero is a value.
