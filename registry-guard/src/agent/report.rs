@@ -113,6 +113,8 @@ pub struct SecondLayerStatus {
     pub stands: bool,
     /// Whether a responder accepts denied connections; without one they are refused.
     pub responder: bool,
+    /// Why it cannot be left to decide on this host, whatever is done, if that is so.
+    pub note: Option<&'static str>,
     /// Every namespace in which a registry listens.
     pub namespaces: Vec<NamespaceStatus>,
 }

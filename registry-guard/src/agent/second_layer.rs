@@ -169,6 +169,11 @@ impl SecondLayer {
         }
     }
 
+    /// Whether what comes out of a VXLAN interface of one namespace may end in another, where it is taken for public traffic.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.places.len() > 1 && self.places.iter().any(|place| place.has_virtual_networks)
+    }
+
     /// How each namespace stands.
     pub(super) fn status(&self) -> Vec<NamespaceStatus> {
         let status = |place: &Place| NamespaceStatus {
@@ -217,8 +222,7 @@ impl Agent {
         let is_inherited = layer.inherited_until.is_some_and(|until| Instant::now() < until);
         let is_told = self.responder_is_present() || !self.wants_responder() || is_inherited;
         let is_blind = self.config().registries.iter().any(|registry| self.0.blind_spots.hide(&registry.name));
-        // What comes out of a VXLAN device here and ends in another namespace is taken for public traffic there.
-        let is_mixed = layer.places.len() > 1 && layer.places.iter().any(|place| place.has_virtual_networks);
+        let is_mixed = layer.is_mixed();
         let all_guard = layer.places.iter().all(|place| place.guards && place.problems.is_empty());
         let stands = is_told && !is_blind && !is_mixed && all_guard;
         layer.tell(stands);

@@ -114,6 +114,10 @@ impl Agent {
             name: GUARD_SK_LOOKUP,
             stands: layer.stands(),
             responder: self.responder_is_present(),
+            note: layer.is_mixed().then_some(
+                "virtual networks end on this host and a registry has a namespace of its own, where their traffic is taken for \
+                 public traffic; what the NIC cannot decide is dropped",
+            ),
             namespaces: layer.status(),
         };
         (status, layer.guards_somewhere() && !self.is_detached())

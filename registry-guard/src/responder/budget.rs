@@ -1,7 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// A token bucket that holds what one second gives. It stands behind the kernel's own budget for denied connections.
+/// A token bucket that stands behind the kernel's own budget for denied connections. It holds what two seconds give: the kernel
+/// counts by seconds of its clock, so that what it lets pass around the edge of two may come all at once.
 #[derive(Debug)]
 pub(super) struct Budget {
     per_second: f64,
@@ -11,7 +12,7 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
-        Self { per_second, state: Mutex::new((per_second, Instant::now())) }
+        Self { per_second, state: Mutex::new((2.0 * per_second, Instant::now())) }
     }
 
     /// Whether one more is within the budget; then it is used.
@@ -23,7 +24,7 @@ impl Budget {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, before) = *state;
         let refilled = tokens + self.per_second * now.saturating_duration_since(before).as_secs_f64();
-        let tokens = refilled.min(self.per_second);
+        let tokens = refilled.min(2.0 * self.per_second);
         let enough = tokens >= 1.0;
         *state = (if enough { tokens - 1.0 } else { tokens }, now.max(before));
         enough
@@ -37,13 +38,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_gives_the_budget_and_no_more() {
+    fn two_seconds_of_the_budget_may_come_at_once_and_no_more() {
         let budget = Budget::new(3);
         let start = Instant::now();
         let taken = |at| (0..10).filter(|_| budget.take_at(at)).count();
-        assert_eq!(taken(start), 3);
+        assert_eq!(taken(start), 6);
         assert_eq!(taken(start + Duration::from_millis(400)), 1);
-        assert_eq!(taken(start + Duration::from_mins(1)), 3);
+        assert_eq!(taken(start + Duration::from_mins(1)), 6);
         assert_eq!(taken(start), 0, "a clock that seems to go back gives nothing");
     }
 

@@ -70,9 +70,14 @@ fn summary(status: &Value) -> Table {
     } else {
         "not needed".to_owned()
     };
+    let mut layer = word("/secondLayer/stands", "stands", "DOES NOT STAND");
+    if let Some(note) = status.pointer("/secondLayer/note").and_then(Value::as_str) {
+        layer.push_str(": ");
+        layer.push_str(note);
+    }
     let facts = [
         ("state", text(status.get("state"))),
-        ("second layer", word("/secondLayer/stands", "stands", "DOES NOT STAND")),
+        ("second layer", layer),
         ("responder", responder),
         ("revision", text(status.get("revision"))),
         ("destroyed connections", text(status.get("destroyedConnections"))),
@@ -138,7 +143,7 @@ mod tests {
     fn the_state_and_what_is_wrong_come_first() {
         let status = json!({"state": "DEGRADED", "problems": ["no responder", "eth1: gone"], "revision": 7,
             "destroyedConnections": 2, "trustedServices": ["ci", "scan"], "version": "1",
-            "secondLayer": {"stands": false, "responder": false, "namespaces": [
+            "secondLayer": {"stands": false, "responder": false, "note": "mixed", "namespaces": [
                 {"path": null, "inode": 9, "registries": ["contoso"], "enforcing": true, "problems": []},
                 {"path": "/run/netns/fabrikam", "inode": null, "registries": ["fabrikam"], "enforcing": false,
                     "problems": ["gone"]}]},
@@ -146,8 +151,8 @@ mod tests {
         let out = printed(status);
         assert!(
             out.starts_with(
-                "NAME                   VALUE\n---------------------- --------------\nstate                  DEGRADED\n\
-                 second layer           DOES NOT STAND\nresponder              ABSENT\nrevision               7\n\
+                "NAME                   VALUE\n---------------------- ---------------------\nstate                  DEGRADED\n\
+                 second layer           DOES NOT STAND: mixed\nresponder              ABSENT\nrevision               7\n\
                  destroyed connections  2\ntrusted services       ci, scan\nversion                1\n\
                  problems\nPROBLEM\n------------\nno responder\neth1: gone\n\
                  secondLayer.namespaces\nNAMESPACE            ENFORCING  INODE  REGISTRIES\n\
