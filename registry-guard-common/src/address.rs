@@ -64,7 +64,7 @@ impl Address {
         }
     }
 
-    /// Whether this is the address of a group: 224.0.0.0/4 (RFC 5771), 255.255.255.255 and what is reserved below it, ff00::/8
+    /// Whether this is the address of a group: 224.0.0.0/4 (RFC 5771), 255.255.255.255 and what is reserved below it, `ff00::/8`
     /// (RFC 4291).
     #[inline(always)]
     pub const fn is_group(&self) -> bool {
