@@ -32,6 +32,7 @@ mod image;
 mod injector;
 mod ipip;
 mod listener;
+mod live_frames;
 mod login;
 mod lookup_program;
 mod namespace;
