@@ -175,7 +175,7 @@ impl Agent {
     }
 
     fn links(&self) -> Result<Vec<Link>, AgentError> {
-        Ok(self.0.runtime.block_on(self.0.lister.list())?)
+        Ok(self.0.lister.list_blocking()?)
     }
 
     fn kernel(&self) -> MutexGuard<'_, Kernel> {

@@ -272,8 +272,7 @@ impl Agent {
     /// Whether the program stands in this place, alone.
     fn follow_place(&self, place: &mut Place) -> Result<bool, AgentError> {
         let Some(open) = self.open(place)? else { return Ok(false) };
-        let links = self.0.runtime.block_on(open.lister.list())?;
-        let addresses = self.0.runtime.block_on(open.lister.addresses())?;
+        let (links, addresses) = open.lister.look()?;
         let guarded = self.kernel().linked()?;
         // Of many interfaces this takes a while, in which changes are not held up.
         let Zones { interfaces, problems } = self.zones(place, &links, &guarded);
@@ -353,7 +352,7 @@ impl Agent {
             // The listening sockets of the one before answer nobody here.
             self.kernel().clear_listeners(place.number)?;
         }
-        let links = Links::subscribe_in(&namespace, &self.0.runtime)?;
+        let links = Links::subscribe_in(&namespace)?;
         let lister = links.lister();
         let following = self.0.runtime.spawn(follow_links(self.clone(), links)).abort_handle();
         let open = Open { namespace: Arc::new(namespace), lister, _following: Some(Arc::new(Following(following))) };
@@ -365,7 +364,7 @@ impl Agent {
 
 /// Sees every second that namespaces are those that were guarded; without this nothing denied passes towards them.
 pub(super) async fn vouch(agent: Agent) {
-    if agent.second_layer().places.len() == 1 {
+    if agent.config().namespaces().is_empty() {
         return;
     }
     let mut again = interval(LOOK);

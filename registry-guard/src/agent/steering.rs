@@ -1,6 +1,7 @@
 //! Steers denied connections to the responder while there is one.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::PoisonError;
@@ -72,15 +73,19 @@ async fn look(agent: &Agent, again: &mut Interval) {
 }
 
 async fn start(agent: &Agent, socket: &std::path::Path) -> Result<(ResponderLink, Places), SteeringError> {
-    let number = |name: &str| agent.second_layer().number_of(name);
-    let options = ResponderOptions::of(agent.config(), number, socket.to_path_buf())?;
-    let places = places(agent);
+    let (asking, socket) = (agent.clone(), socket.to_path_buf());
+    let options = off_the_runtime(move || {
+        let layer = asking.second_layer();
+        ResponderOptions::of(asking.config(), |name| layer.number_of(name), socket)
+    });
+    let options = options.await??;
+    let places = places(agent).await?;
     let listeners = listeners(agent).await?;
     Ok((ResponderLink::start(options, listeners)?, places))
 }
 
 async fn follow_places(agent: &Agent, link: &ResponderLink, known: &mut Places) -> Result<(), SteeringError> {
-    let now = places(agent);
+    let now = places(agent).await?;
     if now != *known {
         link.replace_listeners(listeners(agent).await?)?;
         *known = now;
@@ -88,21 +93,31 @@ async fn follow_places(agent: &Agent, link: &ResponderLink, known: &mut Places) 
     Ok(())
 }
 
-fn places(agent: &Agent) -> Places {
-    agent.second_layer().namespaces().iter().map(|(number, namespace)| (*number, namespace.inode())).collect()
+async fn places(agent: &Agent) -> io::Result<Places> {
+    let agent = agent.clone();
+    let places = move || {
+        agent.second_layer().namespaces().iter().map(|(number, namespace)| (*number, namespace.inode())).collect()
+    };
+    off_the_runtime(places).await
+}
+
+/// The second layer is locked while the kernel is asked about it, and no thread of the runtime waits for that.
+async fn off_the_runtime<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
+    spawn_blocking(work).await.map_err(io::Error::other)
 }
 
 /// A listening socket for each family in each namespace that is there.
 async fn listeners(agent: &Agent) -> Result<Vec<Listener>, SteeringError> {
-    let namespaces = agent.second_layer().namespaces();
-    let made = spawn_blocking(move || -> std::io::Result<Vec<Listener>> {
+    let agent = agent.clone();
+    let made = off_the_runtime(move || -> io::Result<Vec<Listener>> {
+        let namespaces = agent.second_layer().namespaces();
         let mut listeners = Vec::new();
         for (number, namespace) in namespaces {
             listeners.extend(listen_in(&namespace, number)?);
         }
         Ok(listeners)
     });
-    Ok(made.await.map_err(std::io::Error::other)??)
+    Ok(made.await??)
 }
 
 /// Has the kernel steer to these sockets, or refuse where there are none.
@@ -124,7 +139,7 @@ enum SteeringError {
     #[error(transparent)]
     Responder(#[from] ResponderError),
     #[error("listening sockets for the responder: {0}")]
-    Listener(#[from] std::io::Error),
+    Listener(#[from] io::Error),
 }
 
 impl Agent {

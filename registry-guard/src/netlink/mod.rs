@@ -6,7 +6,7 @@ mod link;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
@@ -19,7 +19,7 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
 use thiserror::Error;
-use tokio::runtime::Handle as Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 
 pub use self::link::{Beneath, Link, LinkKind, RunningMode, Vxlan, XdpOnLink};
@@ -50,20 +50,19 @@ pub struct Links {
 }
 
 impl Links {
-    /// Subscribes. Must be called within a tokio runtime.
+    /// Subscribes.
     pub fn subscribe() -> Result<Self, NetlinkError> {
+        let runtime = runtime()?;
+        let _entered = runtime.enter();
         let (mut connection, handle, changes) = rtnetlink::new_connection()?;
         connection.socket_mut().socket_mut().bind(&SocketAddr::new(0, GROUPS))?;
-        tokio::spawn(connection);
+        runtime.spawn(connection);
         Ok(Self { lister: Lister(Arc::new(Mutex::new(handle))), changes })
     }
 
     /// Subscribes to those of another namespace. Blocks.
-    pub fn subscribe_in(namespace: &Namespace, runtime: &Runtime) -> Result<Self, NetlinkError> {
-        namespace.run(|| {
-            let _entered = runtime.enter();
-            Self::subscribe()
-        })?
+    pub fn subscribe_in(namespace: &Namespace) -> Result<Self, NetlinkError> {
+        namespace.run(Self::subscribe)?
     }
 
     /// A handle that lists links, whoever else does.
@@ -87,6 +86,16 @@ impl Links {
 pub struct Lister(Arc<Mutex<Handle>>);
 
 impl Lister {
+    /// Every interface, and every address, there is now. Blocks.
+    pub fn look(&self) -> Result<(Vec<Link>, BTreeSet<IpAddr>), NetlinkError> {
+        runtime()?.block_on(async { Ok((self.list().await?, self.addresses().await?)) })
+    }
+
+    /// As [`Lister::list`]. Blocks.
+    pub fn list_blocking(&self) -> Result<Vec<Link>, NetlinkError> {
+        runtime()?.block_on(self.list())
+    }
+
     /// Every interface there is now.
     pub async fn list(&self) -> Result<Vec<Link>, NetlinkError> {
         let messages: Vec<LinkMessage> =
@@ -94,8 +103,7 @@ impl Lister {
         Ok(messages.into_iter().map(Link::from).collect())
     }
 
-    /// Every address there is now.
-    pub async fn addresses(&self) -> Result<BTreeSet<IpAddr>, NetlinkError> {
+    async fn addresses(&self) -> Result<BTreeSet<IpAddr>, NetlinkError> {
         let messages: Vec<AddressMessage> =
             self.dump(async |handle| handle.address().get().execute().try_collect().await).await?;
         Ok(messages.iter().filter_map(address_of).collect())
@@ -132,6 +140,17 @@ fn address_of(message: &AddressMessage) -> Option<IpAddr> {
             _ => None,
         })
     })
+}
+
+/// Netlink has a thread of its own, so that an answer comes to whoever waits for it with a lock that every other thread waits
+/// for.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = Builder::new_multi_thread().worker_threads(1).thread_name("netlink").enable_all().build()?;
+    Ok(RUNTIME.get_or_init(|| made))
 }
 
 fn is_busy(error: &ErrorMessage) -> bool {
