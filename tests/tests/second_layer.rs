@@ -189,6 +189,7 @@ fn a_namespace_that_is_made_anew_while_there_is_no_agent_is_reached_by_nobody_de
     let client = network.client("office", &[ALLOWED])?;
     let stranger = network.client("stranger", &[DENIED])?;
     let container = network.published("inner", 5000)?;
+    let before = inside(&container)?;
     let config = published(&network, &container).forbidden(&certificate(&network)?).budget(8000, 8000);
     let mut agent = Agent::start(&network, &config.to_string())?;
     let _responder = Responder::start(&agent)?;
@@ -197,7 +198,7 @@ fn a_namespace_that_is_made_anew_while_there_is_no_agent_is_reached_by_nobody_de
     agent.kill9()?;
     assert_eq!(outcome(&stranger, DENIED)?, Outcome::Connected, "the responder goes on answering for a while");
     eventually("nobody vouches for the container any more", || Ok(outcome(&stranger, DENIED)? == Outcome::TimedOut))?;
-    drop(container);
+    drop((before, container));
     network.host().ip("link del published")?;
     let container = network.published("inner", 5000)?;
     let listener = inside(&container)?;
