@@ -265,7 +265,10 @@ fn a_restart_of_the_agent_is_not_seen_by_who_is_told_why() -> Result<()> {
     }
     let (served, told) = (served.stop()?, told.stop()?);
     println!("over 10 restarts, allowed: {served:?}, denied: {told:?}");
-    assert_eq!((served.failed(), told.failed()), (0, 0), "{served:?} {told:?}");
+    assert_eq!(served.failed(), 0, "{served:?}");
+    // Thousands a second can fill the responder's queue on a busy machine, which costs one of them a second. A gap at each restart
+    // costs more: half a percent of them when there was one.
+    assert!(told.failed() * 500 <= told.connected, "{told:?}");
     Ok(())
 }
 
