@@ -233,11 +233,11 @@ fn events_are_those_of_one_registry_if_it_is_named() -> Result<()> {
         stranger.connect(address("198.51.100.66"), (Network::REGISTRY_V4, port).into(), PATIENCE)?;
     }
     for (name, registry) in [(REGISTRY, REGISTRY), ("Fabrikam", "fabrikam")] {
-        let counted = agent.counter(registry, "NoRule")?;
         let mut own = Vec::new();
+        // The client sends another SYN if the answer to the first is late, so the count may still grow.
         eventually("each denial is told", || {
             own = events(&agent, &["--name", name])?;
-            Ok(own.len() as u64 == counted && counted > 0)
+            Ok(!own.is_empty() && own.len() as u64 == agent.counter(registry, "NoRule")?)
         })?;
         assert!(own.iter().all(|event| event["registry"] == name.to_ascii_lowercase()), "{own:?}");
     }

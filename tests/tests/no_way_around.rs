@@ -471,10 +471,15 @@ fn what_xdp_cannot_look_into_passes_to_the_second_layer_which_decides() -> Resul
 }
 
 /// Whether what `source` sends to `destination`, a group, arrives at a socket that hears UDP at the registry's port.
-fn group_is_heard(network: &Network, client: &Client, source: &str, destination: &str) -> Result<bool> {
+fn group_is_heard(
+    network: &Network,
+    client: &Client,
+    (source, destination): (&str, &str),
+    patience: Duration,
+) -> Result<bool> {
     let any = if address(source).is_ipv4() { "0.0.0.0:443" } else { "[::]:443" };
     let heard = network.host().within(|| UdpSocket::bind(any))??;
-    heard.set_read_timeout(Some(Duration::from_millis(300)))?;
+    heard.set_read_timeout(Some(patience))?;
     client.namespace().within(|| -> Result<()> {
         let socket = UdpSocket::bind(SocketAddr::new(address(source), 0))?;
         socket.set_broadcast(true)?;
@@ -495,12 +500,12 @@ fn datagrams_to_groups_and_broadcasts_do_not_lead_around_the_guard() -> Result<(
         (DENIED[1], format!("[ff02::1%{index}]:443")),
     ];
     for (source, group) in &groups {
-        ensure!(group_is_heard(&network, &client, source, group)?, "{group} is heard without a guard");
+        ensure!(group_is_heard(&network, &client, (source, group), PATIENCE)?, "{group} is heard without a guard");
     }
     let _agent = guard(&network, &config(&network))?;
     // A lookup for a group asks no program (`__udp4_lib_mcast_deliver`), so the first layer alone can deny it.
     for (source, group) in &groups {
-        ensure!(!group_is_heard(&network, &client, source, group)?, "{group} is heard");
+        ensure!(!group_is_heard(&network, &client, (source, group), Duration::from_millis(300))?, "{group} is heard");
     }
     Ok(())
 }

@@ -53,11 +53,14 @@ impl Agent {
     }
 }
 
+/// In the order of the keys: the kernel lists a hash table in whatever order its buckets were last written.
 fn dump(by: &str, name: &str) -> Result<Value> {
     let mut bpftool = Command::new("bpftool");
     bpftool.args(["--json", "map", "dump", by, name]);
     let dump = timed::run(&mut bpftool, LIMIT)?.expect_success().context("bpftool map dump")?;
-    serde_json::from_str(&dump.stdout).context("what bpftool printed")
+    let mut elements: Vec<Value> = serde_json::from_str(&dump.stdout).context("what bpftool printed")?;
+    elements.sort_by_cached_key(|element| element["key"].to_string());
+    Ok(elements.into())
 }
 
 /// A word in the machine's byte order, as `bpftool` prints it: `["0x9f","0x09","0x00","0x00"]`.
