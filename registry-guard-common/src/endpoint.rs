@@ -13,6 +13,18 @@ pub enum Response {
     Forbidden,
 }
 
+impl Response {
+    /// The answer with this number; to drop is the answer to every other.
+    #[inline(always)]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            number if number == Self::Reset as u8 => Self::Reset,
+            number if number == Self::Forbidden as u8 => Self::Forbidden,
+            _ => Self::Drop,
+        }
+    }
+}
+
 /// What happens to connections that the registry's own host opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalTraffic {
@@ -123,11 +135,7 @@ impl Endpoint {
     /// How a denied SYN is answered here.
     #[inline(always)]
     pub const fn response(&self) -> Response {
-        match self.response {
-            response if response == Response::Reset as u8 => Response::Reset,
-            response if response == Response::Forbidden as u8 => Response::Forbidden,
-            _ => Response::Drop,
-        }
+        Response::from_number(self.response)
     }
 
     /// What happens to datagrams here.

@@ -107,10 +107,6 @@ impl Event {
 
     /// How it was answered.
     pub const fn response(&self) -> Response {
-        match self.response {
-            response if response == Response::Reset as u8 => Response::Reset,
-            response if response == Response::Forbidden as u8 => Response::Forbidden,
-            _ => Response::Drop,
-        }
+        Response::from_number(self.response)
     }
 }

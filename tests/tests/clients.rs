@@ -1,12 +1,12 @@
 //! What real clients see of the guard: those that the policy names are served, and nobody else is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::net::{
     Agent, Curl, DockerRegistry, GuardConfig, Image, Listener, Login, Network, Outcome, Overlay, Podman, Ran, Skopeo,
-    eventually,
+    address, eventually,
 };
 use tests::packet::{Ethernet, Ipv4, Packet, Tcp, Udp, Vxlan};
 
@@ -17,10 +17,6 @@ const SHORT: Duration = Duration::from_secs(2);
 const ONE_SYN: Duration = Duration::from_millis(800);
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_v4() -> SocketAddr {
     (Network::REGISTRY_V4, 443).into()

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, Curl, Daemon, DockerRegistry, GuardConfig, Http, Listener, Network, Outcome, Responder, eventually,
+    Agent, Client, Curl, Daemon, DockerRegistry, GuardConfig, Http, Listener, Network, Outcome, Responder, address,
+    eventually,
 };
 use tests::packet::{Ethernet, Ipv4, Tcp, Udp};
 
@@ -20,10 +21,6 @@ const ONE_SYN: Duration = Duration::from_millis(900);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_of(source: &str) -> SocketAddr {
     match address(source) {

@@ -1,23 +1,19 @@
 //! The harness itself: without a guard everyone gets through, and nothing stays behind.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::net::{
     Client, Curl, DockerRegistry, HalfOpen, HostSide, Hostile, Image, Ipip, Listener, Login, Network, Outcome, Podman,
-    Ran, Skopeo, half_open,
+    Ran, Skopeo, address, half_open,
 };
 use tests::packet::{Datagrams, Ethernet, FragmentHeader, HopByHop, Ipv4, Ipv6, Packet, Raw, Tcp, Udp, Vlan, Vxlan};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_v4() -> SocketAddr {
     (Network::REGISTRY_V4, 443).into()

@@ -1,13 +1,13 @@
 //! Protection belongs to the kernel: it outlives the agent, and follows interfaces that come and go.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, GuardConfig, Listener, Namespace, Network, Outcome, PassProgram, Ran, Traffic, connect, eventually,
-    run,
+    Agent, Client, GuardConfig, Listener, Namespace, Network, Outcome, PassProgram, Ran, Traffic, address, connect,
+    eventually, run,
 };
 
 /// Shorter than the second after which a SYN is sent again.
@@ -15,10 +15,6 @@ const ONE_SYN: Duration = Duration::from_millis(900);
 const MINUTE: Duration = Duration::from_mins(1);
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry() -> SocketAddr {
     (Network::REGISTRY_V4, 443).into()

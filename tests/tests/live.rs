@@ -5,17 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, eventually};
+use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, address, eventually};
 use tests::packet::{Ethernet, Ipv4, Tcp};
 
 /// Shorter than the second after which a SYN is sent again.
 const ONE_SYN: Duration = Duration::from_millis(900);
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_of(source: &str) -> SocketAddr {
     match address(source) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tests::net::{
     Agent, Client, Curl, DockerRegistry, GuardConfig, HostSide, Http, Ipip, Listener, Network, Outcome, Overlay,
-    Published, Responder, connect, eventually,
+    Published, Responder, address, connect, eventually,
 };
 
 /// Far longer than an answer takes.
@@ -23,10 +23,6 @@ const REGISTRY: &str = GuardConfig::REGISTRY;
 const ALLOWED: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 /// Sources that no rule covers.
 const DENIED: [&str; 2] = ["198.51.100.66", "2001:db8:6::66"];
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_of(source: IpAddr) -> SocketAddr {
     match source {
@@ -320,61 +316,38 @@ fn overlay(network: &mut Network, side: HostSide, name: &str, underlay: &str, vn
 /// See [`overlay`].
 const INSIDE: [&str; 3] = ["10.1.0.4", ALLOWED[0], DENIED[0]];
 
-#[test]
-fn vxlan_whose_vteps_nobody_checks_gives_no_identity() -> Result<()> {
+/// None of `sources` is served inside VNI `vni` that ends on the host in this way, although its VTEP is named as trusted.
+fn assert_refused_inside(side: HostSide, underlay: &str, vni: u32, sources: &[&str]) -> Result<()> {
     let mut network = Network::new()?;
     let _front = front(&mut network)?;
-    let app = overlay(&mut network, HostSide::Device, "app", "192.0.2.11", 5001)?;
+    let app = overlay(&mut network, side, "app", underlay, vni)?;
     let registry = registry(&network)?;
-    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.11"))?;
+    let agent = guard(&network, &config(&network).trusted_vtep(underlay))?;
     office_network(&agent)?;
+    sources.iter().try_for_each(|source| assert_refused(&app, source, &registry))
+}
+
+#[test]
+fn vxlan_whose_vteps_nobody_checks_gives_no_identity() -> Result<()> {
     // The VTEP can only be checked on a NIC that XDP stands on: the second layer sees the inner packet alone.
-    for source in INSIDE {
-        assert_refused(&app, source, &registry)?;
-    }
-    Ok(())
+    assert_refused_inside(HostSide::Device, "192.0.2.11", 5001, &INSIDE)
 }
 
 #[test]
 fn a_vxlan_device_on_another_udp_port_gives_no_public_identity() -> Result<()> {
-    let mut network = Network::new()?;
-    let _front = front(&mut network)?;
-    let other = overlay(&mut network, HostSide::Port(8472), "other", "192.0.2.12", 5002)?;
-    let registry = registry(&network)?;
-    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.12"))?;
-    office_network(&agent)?;
-    for source in INSIDE {
-        assert_refused(&other, source, &registry)?;
-    }
-    Ok(())
+    assert_refused_inside(HostSide::Port(8472), "192.0.2.12", 5002, &INSIDE)
 }
 
 #[test]
 fn a_flow_based_vxlan_device_gives_no_identity_at_all() -> Result<()> {
-    let mut network = Network::new()?;
-    let _front = front(&mut network)?;
-    let app = overlay(&mut network, HostSide::FlowBased, "app", "192.0.2.11", 5001)?;
-    let registry = registry(&network)?;
-    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.11"))?;
-    office_network(&agent)?;
     // Every VNI shows the same interface, so not even the subnet with the rule can be told from others.
-    for source in INSIDE {
-        assert_refused(&app, source, &registry)?;
-    }
-    Ok(())
+    assert_refused_inside(HostSide::FlowBased, "192.0.2.11", 5001, &INSIDE)
 }
 
 #[test]
 fn a_vxlan_device_behind_a_bridge_gives_no_public_identity() -> Result<()> {
-    let mut network = Network::new()?;
-    let _front = front(&mut network)?;
-    let app = overlay(&mut network, HostSide::BridgePort, "app", "192.0.2.11", 5001)?;
-    let registry = registry(&network)?;
-    let agent = guard(&network, &config(&network).trusted_vtep("192.0.2.11"))?;
-    office_network(&agent)?;
     let [_, public, nowhere] = INSIDE;
-    assert_refused(&app, public, &registry)?;
-    assert_refused(&app, nowhere, &registry)
+    assert_refused_inside(HostSide::BridgePort, "192.0.2.11", 5001, &[public, nowhere])
 }
 
 /// The host has a macvlan on its VXLAN device, and the client sends to its hardware address.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, Overlay};
+use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, Overlay, address};
 
 /// Shorter than the second after which a SYN is sent again.
 const ONE_SYN: Duration = Duration::from_millis(900);
@@ -14,10 +14,6 @@ const REGISTRY: &str = GuardConfig::REGISTRY;
 /// The registry's private addresses.
 const PRIVATE_V4: &str = "10.1.0.200";
 const PRIVATE_V6: &str = "2001:db8:a::200";
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn public_of(source: &str) -> SocketAddr {
     match address(source) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, Curl, DockerRegistry, GuardConfig, Listener, Namespace, Network, Responder, Tls, eventually, open,
-    run,
+    Agent, Client, Curl, DockerRegistry, GuardConfig, Listener, Namespace, Network, Responder, Tls, address,
+    eventually, open, run,
 };
 use tests::packet::{Ethernet, Ipv4, Tcp};
 
@@ -16,10 +16,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 const REGISTRY: &str = GuardConfig::REGISTRY;
 const OFFICE: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 const OTHER: [&str; 2] = ["198.51.100.8", "2001:db8:1::8"];
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_of(source: &str, port: u16) -> SocketAddr {
     match address(source) {

@@ -2,7 +2,7 @@
 //! namespace loses its name, is made anew, or the agent is restarted.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::net::{
     Agent, Authority, Certificate, Client, GuardConfig, Listener, LookupProgram, Namespace, Network, Outcome,
-    Published, Responder, Traffic, connect, eventually, open, run,
+    Published, Responder, Traffic, address, connect, eventually, open, run,
 };
 
 /// Shorter than the second after which a SYN is sent again.
@@ -24,10 +24,6 @@ const MINUTE: Duration = Duration::from_mins(1);
 const REGISTRY: &str = GuardConfig::REGISTRY;
 const ALLOWED: &str = "198.51.100.7";
 const DENIED: &str = "198.51.100.66";
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry() -> SocketAddr {
     (Network::REGISTRY_V4, 443).into()

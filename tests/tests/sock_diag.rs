@@ -8,16 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, listen, socket};
 use registry_guard::sock_diag::{Connection, SockDiag, SockDiagError, State};
-use tests::net::{Client, Listener, Network, eventually, open};
+use tests::net::{Client, Listener, Network, address, eventually, open};
 use tests::packet::{Ethernet, Ipv4, Tcp};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const V4: &str = "198.51.100.7";
 const V6: &str = "2001:db8:1::7";
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry(source: &str, port: u16) -> SocketAddr {
     match address(source) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::net::{Agent, Attempts, Client, GuardConfig, Listener, Network, Traffic, eventually};
+use tests::net::{Agent, Attempts, Client, GuardConfig, Listener, Network, Traffic, address, eventually};
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
 /// How often rules are replaced, and how often a single one comes and goes, at the least.
@@ -18,10 +18,6 @@ const RULES: u32 = 2000;
 
 const ALLOWED: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 const DENIED: [&str; 2] = ["198.51.100.66", "2001:db8:1::66"];
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
 
 fn registry_of(source: IpAddr) -> SocketAddr {
     match source {

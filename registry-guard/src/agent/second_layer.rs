@@ -59,9 +59,7 @@ impl Place {
         let (Some(path), Some(open)) = (&self.path, &self.open) else { return false };
         Namespace::open(path).map_or(true, |namespace| namespace.inode() != open.namespace.inode())
     }
-}
 
-impl Place {
     /// Whether there is a namespace where there was none.
     fn has_appeared(&self) -> bool {
         self.open.is_none() && self.path.as_ref().is_some_and(|path| path.exists())
@@ -89,38 +87,35 @@ impl SecondLayer {
     /// Names the places; nothing is attached yet.
     pub(super) fn new(config: &Config, kernel: &Kernel, lister: Lister) -> anyhow::Result<Self> {
         let paths = config.namespaces();
-        let inode = |path: &Path| Namespace::open(path).ok().map(|namespace| namespace.inode());
-        let wanted: Vec<_> = paths.iter().map(|path| (path_number(path), inode(path))).collect();
+        let there: Vec<_> = paths.iter().map(|path| Namespace::open(path).ok()).collect();
+        let inodes = there.iter().map(|namespace| namespace.as_ref().map(Namespace::inode));
+        let wanted: Vec<_> = paths.iter().map(|path| path_number(path)).zip(inodes).collect();
         let numbers = number_namespaces(&kernel.socket_layer_pins()?, &wanted);
         let listens_in = |path: Option<&Path>| {
             let inside =
                 config.registries.iter().filter(|registry| registry.netns.as_ref().map(|n| n.path.as_path()) == path);
             inside.map(|registry| registry.name.clone()).collect::<Vec<_>>()
         };
-        let place = |number, path: Option<&Path>, open| Place {
-            number,
-            path: path.map(Path::to_path_buf),
-            registries: listens_in(path),
-            open,
-            guards: false,
-            deserted: Vec::new(),
-            problems: Vec::new(),
-            last: None,
-            has_virtual_networks: false,
+        let place = |number, path: Option<&Path>, open, namespace: Option<&Namespace>| -> anyhow::Result<Place> {
+            // What an earlier agent left goes on without a gap until it is looked at closely.
+            let inherits = namespace.map(|namespace| kernel.inherits_socket_layer(number, namespace)).transpose()?;
+            Ok(Place {
+                number,
+                path: path.map(Path::to_path_buf),
+                registries: listens_in(path),
+                open,
+                guards: inherits.unwrap_or(false),
+                deserted: Vec::new(),
+                problems: Vec::new(),
+                last: None,
+                has_virtual_networks: false,
+            })
         };
-        let own = Open { namespace: Arc::new(Namespace::current()?), lister, _following: None };
-        let others = paths.iter().zip(numbers).map(|(path, number)| place(number, Some(path), None));
-        let mut places: Vec<Place> = std::iter::once(place(HOST, None, Some(own))).chain(others).collect();
-        // What an earlier agent left goes on without a gap until it is looked at closely.
-        for place in &mut places {
-            place.guards = match (&place.open, &place.path) {
-                (Some(open), _) => kernel.inherits_socket_layer(place.number, &open.namespace)?,
-                (None, Some(path)) => match Namespace::open(path) {
-                    Ok(namespace) => kernel.inherits_socket_layer(place.number, &namespace)?,
-                    Err(_) => false,
-                },
-                (None, None) => false,
-            };
+        let own = Arc::new(Namespace::current()?);
+        let open = Open { namespace: Arc::clone(&own), lister, _following: None };
+        let mut places = vec![place(HOST, None, Some(open), Some(&own))?];
+        for ((path, number), namespace) in paths.iter().zip(numbers).zip(&there) {
+            places.push(place(number, Some(path), None, namespace.as_ref())?);
         }
         let stands = kernel.second_layer_stands() && places.iter().all(|place| place.guards);
         let inherited_until = stands.then(|| Instant::now() + RECONNECTED);

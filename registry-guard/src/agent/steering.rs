@@ -124,11 +124,10 @@ async fn listeners(agent: &Agent) -> Result<Vec<Listener>, SteeringError> {
 async fn turn(agent: &Agent, listeners: Option<Listeners>) {
     let present = listeners.is_some();
     let turning = agent.clone();
-    let turned = spawn_blocking(move || turning.steer_to(listeners.as_deref().map_or(&[], Vec::as_slice))).await;
-    match turned {
-        Ok(Ok(())) if present => info!("the responder is there; denied clients are told why"),
-        Ok(Ok(())) => warn!("the responder is gone; denied clients are refused"),
-        Ok(Err(problem)) => error!(%problem, "cannot steer denied connections"),
+    let turned = off_the_runtime(move || turning.steer_to(listeners.as_deref().map_or(&[], Vec::as_slice))).await;
+    match turned.map_err(anyhow::Error::from).and_then(|turned| Ok(turned?)) {
+        Ok(()) if present => info!("the responder is there; denied clients are told why"),
+        Ok(()) => warn!("the responder is gone; denied clients are refused"),
         Err(problem) => error!(%problem, "cannot steer denied connections"),
     }
 }

@@ -1,11 +1,12 @@
 //! What the programs know about this host: endpoints, budgets, trusted VTEPs, the VXLAN port, interfaces, addresses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap as Collection, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap as Collection};
+use std::hash::Hash;
 use std::net::IpAddr;
 
-use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
+use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use registry_guard_common::{
     Address, Budget, Endpoint, EndpointKey, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
@@ -63,18 +64,9 @@ impl HostMaps {
             self.budgets.set(registry, budget, 0)?;
         }
         self.set_vteps(&tables.trusted_vteps)?;
-        for (key, endpoint) in &tables.endpoints {
-            self.endpoints.insert(key, endpoint, 0)?;
-        }
-        let stale: Vec<_> = self
-            .endpoints
-            .keys()
-            .filter(|key| key.as_ref().map_or(true, |key| !tables.endpoints.contains_key(key)))
-            .collect::<Result<_, _>>()?;
-        for key in stale {
-            self.endpoints.remove(&key)?;
-        }
-        Ok(())
+        // An endpoint that moves is guarded at both places for a moment, never at neither.
+        insert(&mut self.endpoints, &tables.endpoints)?;
+        remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))
     }
 
     pub(super) fn endpoint(
@@ -116,39 +108,17 @@ impl HostMaps {
     pub(super) fn set_interfaces(&mut self, namespace: u8, want: &BTreeMap<u32, Interface>) -> Result<(), KernelError> {
         let want: Collection<_, _> =
             want.iter().map(|(ifindex, interface)| (InterfaceKey::new(namespace, *ifindex), *interface)).collect();
-        let stale: Vec<_> = self
-            .interfaces
-            .keys()
-            .filter(|key| {
-                key.as_ref().map_or(true, |key| key.namespace() == u32::from(namespace) && !want.contains_key(key))
-            })
-            .collect::<Result<_, _>>()?;
-        for key in stale {
-            self.interfaces.remove(&key)?;
-        }
-        for (key, interface) in &want {
-            self.interfaces.insert(key, interface, 0)?;
-        }
-        Ok(())
+        let is_here = |key: &InterfaceKey| key.namespace() == u32::from(namespace);
+        remove(&mut self.interfaces, |key| is_here(key) && !want.contains_key(key))?;
+        insert(&mut self.interfaces, &want)
     }
 
     pub(super) fn set_local_addresses(&mut self, namespace: u8, want: &BTreeSet<IpAddr>) -> Result<(), KernelError> {
-        let want: HashSet<_> =
-            want.iter().map(|address| LocalAddressKey::new(namespace, &Address::from(*address))).collect();
-        let stale: Vec<_> = self
-            .local_addresses
-            .keys()
-            .filter(|key| {
-                key.as_ref().map_or(true, |key| key.namespace() == u32::from(namespace) && !want.contains(key))
-            })
-            .collect::<Result<_, _>>()?;
-        for key in stale {
-            self.local_addresses.remove(&key)?;
-        }
-        for key in &want {
-            self.local_addresses.insert(key, 1, 0)?;
-        }
-        Ok(())
+        let want: Collection<_, _> =
+            want.iter().map(|address| (LocalAddressKey::new(namespace, &Address::from(*address)), 1)).collect();
+        let is_here = |key: &LocalAddressKey| key.namespace() == u32::from(namespace);
+        remove(&mut self.local_addresses, |key| is_here(key) && !want.contains_key(key))?;
+        insert(&mut self.local_addresses, &want)
     }
 
     fn set_vteps(&mut self, want: &[IpNet]) -> Result<(), KernelError> {
@@ -166,6 +136,18 @@ impl HostMaps {
         }
         Ok(())
     }
+}
+
+fn insert<K: Pod + Eq + Hash, V: Pod>(
+    map: &mut HashMap<MapData, K, V>,
+    want: &Collection<K, V>,
+) -> Result<(), KernelError> {
+    want.iter().try_for_each(|(key, value)| Ok(map.insert(key, value, 0)?))
+}
+
+fn remove<K: Pod, V: Pod>(map: &mut HashMap<MapData, K, V>, is_stale: impl Fn(&K) -> bool) -> Result<(), KernelError> {
+    let stale: Vec<K> = map.keys().filter(|key| key.as_ref().map_or(true, &is_stale)).collect::<Result<_, _>>()?;
+    stale.iter().try_for_each(|key| Ok(map.remove(key)?))
 }
 
 fn same(one: &Key<RuleKey>, other: &Key<RuleKey>) -> bool {

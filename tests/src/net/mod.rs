@@ -5,6 +5,7 @@
 //! panics; what a killed test run left behind is removed by the next one.
 
 mod abandoned;
+mod address;
 mod agent;
 mod agent_api;
 mod agent_maps;
@@ -50,6 +51,7 @@ mod tls;
 mod traffic;
 mod tun;
 
+pub use address::address;
 pub use agent::Agent;
 pub use agent_api::Answer;
 pub use askers::{Asked, Askers};
