@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry_guard_common::{HOST, Tag};
-use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::deserted::deserted;
@@ -71,16 +71,7 @@ impl Place {
 struct Open {
     namespace: Arc<Namespace>,
     lister: Lister,
-    _following: Option<Arc<Following>>,
-}
-
-/// A task that ends with this.
-struct Following(AbortHandle);
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _following: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 impl SecondLayer {
@@ -349,8 +340,8 @@ impl Agent {
         }
         let links = Links::subscribe_in(&namespace)?;
         let lister = links.lister();
-        let following = self.0.runtime.spawn(follow_links(self.clone(), links)).abort_handle();
-        let open = Open { namespace: Arc::new(namespace), lister, _following: Some(Arc::new(Following(following))) };
+        let following = AbortOnDropHandle::new(self.0.runtime.spawn(follow_links(self.clone(), links)));
+        let open = Open { namespace: Arc::new(namespace), lister, _following: Some(Arc::new(following)) };
         place.open = Some(open.clone());
         self.0.places_changed.notify_one();
         Ok(Some(open))

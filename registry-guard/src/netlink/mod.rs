@@ -21,6 +21,7 @@ use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::link::{Beneath, Link, LinkKind, RunningMode, Vxlan, XdpOnLink};
 
@@ -56,8 +57,8 @@ impl Links {
         let _entered = runtime.enter();
         let (mut connection, handle, changes) = rtnetlink::new_connection()?;
         connection.socket_mut().socket_mut().bind(&SocketAddr::new(0, GROUPS))?;
-        runtime.spawn(connection);
-        Ok(Self { lister: Lister(Arc::new(Mutex::new(handle))), changes })
+        let connection = AbortOnDropHandle::new(runtime.spawn(connection));
+        Ok(Self { lister: Lister { handle: Arc::new(Mutex::new(handle)), _connection: Arc::new(connection) }, changes })
     }
 
     /// Subscribes to those of another namespace. Blocks.
@@ -83,7 +84,11 @@ impl Links {
 /// Lists links and addresses, one list at a time: the kernel answers a second dump on the same socket with EBUSY
 /// (`__netlink_dump_start`).
 #[derive(Clone)]
-pub struct Lister(Arc<Mutex<Handle>>);
+pub struct Lister {
+    handle: Arc<Mutex<Handle>>,
+    /// Ends with the last lister: by itself it would wait for one more message, and its socket keeps the namespace alive.
+    _connection: Arc<AbortOnDropHandle<()>>,
+}
 
 impl Lister {
     /// Every interface, and every address, there is now. Blocks.
@@ -113,7 +118,7 @@ impl Lister {
         &self,
         ask: impl AsyncFn(&Handle) -> Result<Vec<T>, rtnetlink::Error>,
     ) -> Result<Vec<T>, NetlinkError> {
-        let handle = self.0.lock().await;
+        let handle = self.handle.lock().await;
         let mut tries = 0;
         loop {
             match ask(&handle).await {
