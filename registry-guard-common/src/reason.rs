@@ -126,4 +126,7 @@ reasons! {
     FragmentedVxlan => Never,
     /// VXLAN with reserved bits set, or without a valid VNI (RFC 7348 section 5).
     VxlanReserved => Never,
+
+    /// A service tag that a rule of the registry allows has the source.
+    ServiceTagRule => Allow,
 }

@@ -87,6 +87,7 @@ impl Entry {
         match self.reason {
             n if n == Reason::IpRule as u32 => Reason::IpRule,
             n if n == Reason::SubnetRule as u32 => Reason::SubnetRule,
+            n if n == Reason::ServiceTagRule as u32 => Reason::ServiceTagRule,
             n if n == Reason::DefaultAllow as u32 => Reason::DefaultAllow,
             n if n == Reason::PrivateEndpoint as u32 => Reason::PrivateEndpoint,
             n if n == Reason::TrustedService as u32 => Reason::TrustedService,

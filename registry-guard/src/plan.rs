@@ -1,10 +1,11 @@
 //! Decides how an accepted change reaches the kernel, without touching it.
 
+use ipnet::IpNet;
 use registry_guard_common::Class;
 
-use crate::compile::{TrustedPrefixes, ip_row, private_endpoint_row, subnet_rows};
+use crate::compile::{TrustedPrefixes, private_endpoint_row, public_row, subnet_rows};
 use crate::kernel::{Row, Table};
-use crate::policy::{Edit, IpRule, Policy, PrivateEndpoint, Subject, SubnetRule};
+use crate::policy::{Edit, IpRule, Policy, PrivateEndpoint, ServiceTagRule, ServiceTags, Subject, SubnetRule};
 
 /// How a change reaches the kernel. Either way no packet meets half of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +61,20 @@ pub fn plan(before: &Policy, edits: &[Edit], trusted: &TrustedPrefixes) -> Plan 
 fn single(policy: &Policy, edit: &Edit, trusted: &TrustedPrefixes) -> Option<Plan> {
     let Subject::Registry(name) = edit.subject() else { return None };
     let registry = policy.registries.get(name)?;
-    let ip_rows = |rule: Option<&IpRule>| rule.and_then(|rule| ip_row(registry, rule, trusted)).into_iter().collect();
+    // A service tag may have the same prefix; its row is there while no IP rule is.
+    let ip_rows = |prefix: &IpNet, rule: Option<&IpRule>| {
+        public_row(registry, prefix, rule, policy, trusted).into_iter().collect()
+    };
     let subnet_rows =
         |rule: Option<&SubnetRule>| rule.map(|rule| subnet_rows(registry, rule, policy)).unwrap_or_default();
     let endpoint_rows = |endpoint: Option<&PrivateEndpoint>| {
         endpoint.and_then(|endpoint| private_endpoint_row(endpoint, policy)).into_iter().collect()
     };
     let (before, after): (Table, Table) = match edit {
-        Edit::InsertIpRule { rule, .. } => (ip_rows(registry.ip_rules.get(&rule.prefix)), ip_rows(Some(rule))),
-        Edit::RemoveIpRule { prefix, .. } => (ip_rows(registry.ip_rules.get(prefix)), Table::new()),
+        Edit::InsertIpRule { rule, .. } => {
+            (ip_rows(&rule.prefix, registry.ip_rules.get(&rule.prefix)), ip_rows(&rule.prefix, Some(rule)))
+        }
+        Edit::RemoveIpRule { prefix, .. } => (ip_rows(prefix, registry.ip_rules.get(prefix)), ip_rows(prefix, None)),
         Edit::InsertSubnetRule { rule, .. } => {
             (subnet_rows(registry.subnet_rule(&rule.subnet)), subnet_rows(Some(rule)))
         }
@@ -98,9 +104,11 @@ fn bulk(before: &Policy, edits: &[Edit]) -> Plan {
 
 /// The registries whose tables an edit may change.
 fn touched(before: &Policy, edit: &Edit) -> Vec<String> {
-    match edit.subject() {
-        Subject::Registry(registry) => vec![registry.to_owned()],
-        Subject::Network(network) => naming(before, network),
+    match (edit.subject(), edit) {
+        (Subject::Registry(registry), _) => vec![registry.to_owned()],
+        (Subject::Network(network), _) => naming(before, network),
+        (Subject::ServiceTags, Edit::ImportServiceTags(after)) => with_other_prefixes(before, after),
+        (Subject::ServiceTags, _) => Vec::new(),
     }
 }
 
@@ -112,6 +120,13 @@ fn naming(policy: &Policy, network: &str) -> Vec<String> {
         registry.subnet_rules.iter().any(names) || registry.private_endpoints.iter().any(is_in)
     });
     naming.map(|(name, _)| name.clone()).collect()
+}
+
+/// The registries with a rule whose service tag has other prefixes in `after`.
+fn with_other_prefixes(before: &Policy, after: &ServiceTags) -> Vec<String> {
+    let other = |rule: &ServiceTagRule| before.service_tag_prefixes(&rule.tag) != after.prefixes(&rule.tag);
+    let concerned = before.registries.iter().filter(|(_, registry)| registry.service_tag_rules.iter().any(other));
+    concerned.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -165,7 +180,7 @@ mod tests {
 
     fn row(rule: &IpRule) -> Row {
         let registry = Registry::new("contoso", SLOT, "2026-01-01T00:00:00Z", Settings::FRESH);
-        ip_row(&registry, rule, &TrustedPrefixes::default()).unwrap()
+        public_row(&registry, &rule.prefix, Some(rule), &Policy::default(), &TrustedPrefixes::default()).unwrap()
     }
 
     fn endpoint(address: &str, status: ConnectionStatus) -> PrivateEndpoint {

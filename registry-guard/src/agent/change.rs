@@ -87,6 +87,7 @@ fn subjects(edits: &[Edit]) -> String {
         .map(|edit| match edit.subject() {
             Subject::Registry(name) => format!("registry {name}"),
             Subject::Network(name) => format!("network {name}"),
+            Subject::ServiceTags => "service tags".to_owned(),
         })
         .collect();
     subjects.dedup();

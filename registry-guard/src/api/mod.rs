@@ -18,6 +18,7 @@ mod routes;
 mod segment;
 mod serve;
 mod service;
+mod service_tag_rule;
 mod socket;
 mod subnet;
 mod subnet_rule;

@@ -5,8 +5,16 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
 /// What follows one of these is a name, which is left as it is.
-const COLLECTIONS: [&str; 6] =
-    ["registries", "iprules", "virtualnetworkrules", "privateendpointconnections", "virtualnetworks", "subnets"];
+const COLLECTIONS: [&str; 8] = [
+    "registries",
+    "iprules",
+    "virtualnetworkrules",
+    "servicetagrules",
+    "privateendpointconnections",
+    "virtualnetworks",
+    "subnets",
+    "servicetags",
+];
 
 /// Rewrites the path of a request so that its fixed words are lower-case and each slash is one.
 pub(super) fn normalise(mut request: Request) -> Request {

@@ -9,7 +9,9 @@ use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
 use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
-use super::{check, events, ip_rule, network, private_endpoint, registry, service, subnet, subnet_rule};
+use super::{
+    check, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
+};
 use crate::policy::{resource_group_id, subscription_id};
 
 /// Every path of the API. A path meets the routes with its fixed words in lower case.
@@ -38,6 +40,11 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(
             &format!("{each_registry}/virtualnetworkrules/{{id}}"),
             get(subnet_rule::show).put(subnet_rule::put).delete(subnet_rule::delete),
+        )
+        .route(&format!("{each_registry}/servicetagrules"), get(service_tag_rule::list))
+        .route(
+            &format!("{each_registry}/servicetagrules/{{tag}}"),
+            get(service_tag_rule::show).put(service_tag_rule::put).delete(service_tag_rule::delete),
         )
         .route(&format!("{each_registry}/privateendpointconnections"), get(private_endpoint::list))
         .route(

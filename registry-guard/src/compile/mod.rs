@@ -3,6 +3,7 @@
 //! All six steps of the decision end up in one trie, the default action and disabled public access included: as rows that
 //! cover a whole address family. So one store into one slot changes everything at once.
 
+mod public;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -11,10 +12,9 @@ use ipnet::IpNet;
 use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, Tag};
 
 use crate::kernel::{Row, Table};
-use crate::policy::{
-    Action, BypassOptions, IpRule, Policy, PrivateEndpoint, PublicNetworkAccess, Registry, SubnetRule,
-};
+use crate::policy::{Action, BypassOptions, Policy, PrivateEndpoint, PublicNetworkAccess, Registry, SubnetRule};
 
+pub use public::{public_row, public_rows};
 pub use trusted::TrustedPrefixes;
 
 /// Every row of `registry` as `policy` stands, on a host that trusts services at `trusted`.
@@ -30,7 +30,7 @@ pub fn compile(registry: &Registry, policy: &Policy, trusted: &TrustedPrefixes) 
         let entry = Entry::new(Reason::TrustedService, NO_COUNTER);
         table.extend(trusted.iter().map(|prefix| Row::prefix(Tag::PUBLIC, prefix, entry)));
     }
-    table.extend(registry.ip_rules.iter().filter_map(|rule| ip_row(registry, rule, trusted)));
+    table.extend(public_rows(registry, policy, trusted));
     table.extend(registry.subnet_rules.iter().flat_map(|rule| subnet_rows(registry, rule, policy)));
     table
 }
@@ -40,14 +40,6 @@ pub fn private_endpoint_row(endpoint: &PrivateEndpoint, policy: &Policy) -> Opti
     let network = policy.network(&endpoint.network).filter(|_| endpoint.is_approved())?;
     let entry = Entry::new(Reason::PrivateEndpoint, endpoint.counter);
     Some(Row::private_endpoint(Tag::vni(network.vni), &Address::from(endpoint.address), entry))
-}
-
-/// The row of an IP rule of `registry`, if it can ever decide: not while public access is disabled, nor where trusted
-/// services, which come first, have all of its sources.
-pub fn ip_row(registry: &Registry, rule: &IpRule, trusted: &TrustedPrefixes) -> Option<Row> {
-    let bypassed = registry.bypass == BypassOptions::AzureServices && trusted.cover(&rule.prefix);
-    let decides = registry.public_network_access == PublicNetworkAccess::Enabled && !bypassed;
-    decides.then(|| Row::prefix(Tag::PUBLIC, rule.prefix, entry(rule.action, Reason::IpRule, rule.counter)))
 }
 
 /// The rows of a virtual-network rule of `registry`: its subnet's prefixes on the network's VNI, aggregated among themselves

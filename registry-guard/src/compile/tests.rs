@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::{ConnectionStatus, REGISTRY_SERVICE, Settings, Subnet, SubnetId, VirtualNetwork};
+use crate::policy::{ConnectionStatus, IpRule, REGISTRY_SERVICE, Settings, Subnet, SubnetId, VirtualNetwork};
 
 fn prefixes(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()

@@ -9,6 +9,7 @@ mod netns;
 mod raw;
 mod registry;
 mod responder;
+mod service_tags;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// The process that tells denied clients why.
     pub responder: Responder,
+    /// Where newer service tags come from.
+    pub service_tags: ServiceTags,
     /// Sources that pass a registry which lets trusted services bypass its rules.
     pub trusted_services: Vec<TrustedService>,
     /// The registries in the order of the file.
@@ -102,6 +105,15 @@ pub struct Responder {
 impl Responder {
     /// The user when the file names none.
     pub const DEFAULT_USER: &str = "registry-guard";
+}
+
+/// Where newer service tags come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceTags {
+    /// A published file, or a folder in which files named `ServiceTags_*.json` appear; an absolute path.
+    pub watch: Option<PathBuf>,
+    /// The cloud whose files are accepted; otherwise that of the first file.
+    pub cloud: Option<String>,
 }
 
 /// A named set of sources that bypass the rules of a registry.
@@ -221,6 +233,7 @@ impl Config {
             events: Events { per_second: per_second.unwrap_or(100) },
             limits: Limits { rules: rules.unwrap_or(policy::Limits::DEFAULT_RULES) },
             responder: responder::responder(&source, raw.responder)?,
+            service_tags: service_tags::service_tags(&source, raw.service_tags)?,
             trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,
             registries,
         })
@@ -258,6 +271,7 @@ impl Config {
             rules: self.limits.rules,
             private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
             listening: listening.collect(),
+            service_tags_cloud: self.service_tags.cloud.clone(),
         }
     }
 }

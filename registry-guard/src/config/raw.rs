@@ -25,6 +25,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) responder: Responder,
     #[serde(default)]
+    pub(super) service_tags: ServiceTags,
+    #[serde(default)]
     pub(super) trusted_service: Vec<Spanned<TrustedService>>,
     #[serde(default)]
     pub(super) registry: Vec<Spanned<Registry>>,
@@ -48,6 +50,13 @@ pub(super) struct Events {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Limits {
     pub(super) rules: Option<Number>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ServiceTags {
+    pub(super) watch: Option<Text>,
+    pub(super) cloud: Option<Text>,
 }
 
 #[derive(Deserialize)]

@@ -1,3 +1,5 @@
+use super::ServiceTagFile;
+
 /// What a caller asks for, as received: nothing in it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -39,6 +41,29 @@ pub enum Change {
         registry: String,
         /// The subnet's full id.
         subnet_id: String,
+    },
+    /// Adds one service-tag rule, or changes the action of the one for the same tag.
+    AddServiceTagRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The tag's name, in any case.
+        tag: String,
+        /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
+        action: Option<String>,
+    },
+    /// Removes one service-tag rule.
+    RemoveServiceTagRule {
+        /// The registry's name, in any case.
+        registry: String,
+        /// The tag's name, in any case.
+        tag: String,
+    },
+    /// Replaces all service tags by those of a newer file.
+    ImportServiceTags {
+        /// The published file.
+        file: ServiceTagFile,
+        /// When it came, RFC 3339 in UTC.
+        at: String,
     },
     /// Creates or changes a private endpoint.
     PutPrivateEndpoint {
@@ -107,12 +132,14 @@ pub struct RegistryPatch {
     pub ip_rules: Option<Vec<RuleRequest>>,
     /// Every virtual-network rule.
     pub subnet_rules: Option<Vec<RuleRequest>>,
+    /// Every service-tag rule.
+    pub service_tag_rules: Option<Vec<RuleRequest>>,
 }
 
 /// One rule of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleRequest {
-    /// An address, a prefix or a subnet id.
+    /// An address, a prefix, a subnet id or the name of a service tag.
     pub value: String,
     /// An [`Action`](super::Action); absent means Allow.
     pub action: Option<String>,

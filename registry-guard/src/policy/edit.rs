@@ -1,6 +1,11 @@
+use std::sync::Arc;
+
 use ipnet::IpNet;
 
-use super::{Counters, IpRule, IpRules, Policy, PrivateEndpoint, Settings, SubnetId, SubnetRule, VirtualNetwork};
+use super::{
+    Counters, IpRule, IpRules, Policy, PrivateEndpoint, ServiceTagRule, ServiceTags, Settings, SubnetId, SubnetRule,
+    VirtualNetwork,
+};
 
 /// One checked step: applied to the model, written by the store, enforced by the kernel. `registry` is a lower-case name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +59,27 @@ pub enum Edit {
         /// The rules, with their counters; one that was there before has the same counter as before.
         rules: Vec<SubnetRule>,
     },
+    /// Adds a rule last, or puts it in place of the one for the same tag.
+    InsertServiceTagRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rule, with its counter.
+        rule: ServiceTagRule,
+    },
+    /// Removes a rule that exists.
+    RemoveServiceTagRule {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The tag's name as the rule spells it.
+        tag: String,
+    },
+    /// Replaces all service-tag rules.
+    ReplaceServiceTagRules {
+        /// The registry's lower-case name.
+        registry: String,
+        /// The rules, with their counters; one that was there before has the same counter as before.
+        rules: Vec<ServiceTagRule>,
+    },
     /// Adds a private endpoint last, or puts it in place of the one with the same name.
     PutPrivateEndpoint {
         /// The registry's lower-case name.
@@ -72,6 +98,8 @@ pub enum Edit {
     PutNetwork(VirtualNetwork),
     /// Removes the network with this lower-case name and its subnets.
     RemoveNetwork(String),
+    /// Replaces all service tags.
+    ImportServiceTags(Arc<ServiceTags>),
 }
 
 /// What an edit changes.
@@ -81,6 +109,8 @@ pub enum Subject<'a> {
     Registry(&'a str),
     /// The virtual network with this name, in any case.
     Network(&'a str),
+    /// The service tags.
+    ServiceTags,
 }
 
 impl Edit {
@@ -94,10 +124,14 @@ impl Edit {
             | Self::InsertSubnetRule { registry, .. }
             | Self::RemoveSubnetRule { registry, .. }
             | Self::ReplaceSubnetRules { registry, .. }
+            | Self::InsertServiceTagRule { registry, .. }
+            | Self::RemoveServiceTagRule { registry, .. }
+            | Self::ReplaceServiceTagRules { registry, .. }
             | Self::PutPrivateEndpoint { registry, .. }
             | Self::RemovePrivateEndpoint { registry, .. } => Subject::Registry(registry),
             Self::PutNetwork(network) => Subject::Network(&network.name),
             Self::RemoveNetwork(name) => Subject::Network(name),
+            Self::ImportServiceTags(_) => Subject::ServiceTags,
         }
     }
 
@@ -108,13 +142,17 @@ impl Edit {
             Self::ReplaceIpRules { rules, .. } => rules.iter().map(|rule| rule.counter).collect(),
             Self::InsertSubnetRule { rule, .. } => vec![rule.counter],
             Self::ReplaceSubnetRules { rules, .. } => rules.iter().map(|rule| rule.counter).collect(),
+            Self::InsertServiceTagRule { rule, .. } => vec![rule.counter],
+            Self::ReplaceServiceTagRules { rules, .. } => rules.iter().map(|rule| rule.counter).collect(),
             Self::PutPrivateEndpoint { endpoint, .. } => vec![endpoint.counter],
             Self::SetRegistry { .. }
             | Self::RemoveIpRule { .. }
             | Self::RemoveSubnetRule { .. }
+            | Self::RemoveServiceTagRule { .. }
             | Self::RemovePrivateEndpoint { .. }
             | Self::PutNetwork(_)
-            | Self::RemoveNetwork(_) => Vec::new(),
+            | Self::RemoveNetwork(_)
+            | Self::ImportServiceTags(_) => Vec::new(),
         }
     }
 }
@@ -141,6 +179,7 @@ impl Policy {
             Edit::RemoveNetwork(name) => {
                 self.networks.remove(name);
             }
+            Edit::ImportServiceTags(tags) => self.service_tags = Some(tags.clone()),
             _ => {}
         }
     }
@@ -180,6 +219,24 @@ impl super::Registry {
                 exchange(counters, before, rules.iter().map(|rule| rule.counter));
                 self.subnet_rules.clone_from(rules);
             }
+            Edit::InsertServiceTagRule { rule, .. } => {
+                let same = |before: &&mut ServiceTagRule| before.tag.eq_ignore_ascii_case(&rule.tag);
+                let place = self.service_tag_rules.iter_mut().find(same);
+                exchange(counters, place.as_ref().map(|before| before.counter), [rule.counter]);
+                match place {
+                    Some(place) => *place = rule.clone(),
+                    None => self.service_tag_rules.push(rule.clone()),
+                }
+            }
+            Edit::RemoveServiceTagRule { tag, .. } => {
+                exchange(counters, self.service_tag_rule(tag).map(|rule| rule.counter), []);
+                self.service_tag_rules.retain(|rule| !rule.tag.eq_ignore_ascii_case(tag));
+            }
+            Edit::ReplaceServiceTagRules { rules, .. } => {
+                let before = self.service_tag_rules.iter().map(|rule| rule.counter);
+                exchange(counters, before, rules.iter().map(|rule| rule.counter));
+                self.service_tag_rules.clone_from(rules);
+            }
             Edit::PutPrivateEndpoint { endpoint, .. } => {
                 let same = |before: &&mut PrivateEndpoint| before.name.eq_ignore_ascii_case(&endpoint.name);
                 let place = self.private_endpoints.iter_mut().find(same);
@@ -193,7 +250,7 @@ impl super::Registry {
                 exchange(counters, self.private_endpoint(name).map(|endpoint| endpoint.counter), []);
                 self.private_endpoints.retain(|endpoint| !endpoint.name.eq_ignore_ascii_case(name));
             }
-            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) => {}
+            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) => {}
         }
     }
 }

@@ -85,6 +85,60 @@ pub enum PolicyError {
         /// The subnet's id.
         subnet: String,
     },
+    /// There would be more prefixes in one registry's table than config.toml allows.
+    #[error(
+        "The requested feature service tag exceeds allowed quota {limit}: the IP rules of registry `{registry}` and the service tags that its rules name would be {asked} prefixes; accepted: at most {limit} (`limits.rules` in config.toml)"
+    )]
+    TooManyPrefixes {
+        /// The registry's name.
+        registry: String,
+        /// How many prefixes there would be.
+        asked: usize,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// The held file has no such service tag.
+    #[error("service tag {} does not exist; {}", Quoted(name), there_are(*held, similar))]
+    ServiceTagNotFound {
+        /// The name as received.
+        name: String,
+        /// How many there are.
+        held: usize,
+        /// Some whose names are like it.
+        similar: Vec<String>,
+    },
+    /// The registry has no rule for this service tag.
+    #[error("registry `{registry}` has no service tag rule for {}", Quoted(tag))]
+    ServiceTagRuleNotFound {
+        /// The registry's name.
+        registry: String,
+        /// The tag's name as received.
+        tag: String,
+    },
+    /// The file does not follow the one that is held, so it cannot take its place.
+    #[error("{field}: {} {problem}; accepted: {accepted}", Quoted(value))]
+    ServiceTagsDoNotFollow {
+        /// The field that says so.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it, to be read after the value.
+        problem: String,
+        /// What would be accepted.
+        accepted: String,
+    },
+    /// A Deny rule names a service tag that would have no prefixes any more, so that it would deny nobody.
+    #[error(
+        "service tag `{tag}` {becomes}, and a Deny rule of registry `{registry}` names it, which would deny nobody then; remove that rule first, or deny the prefixes by IP rules"
+    )]
+    DeniedServiceTagGone {
+        /// The tag's name.
+        tag: String,
+        /// What becomes of it, to be read after its name.
+        becomes: &'static str,
+        /// The registry whose rule names it.
+        registry: String,
+    },
     /// The registry has no private endpoint of this name.
     #[error(
         "registry `{registry}` has no private endpoint connection {}; known are: {}; a new one needs virtualNetwork and ipAddress",
@@ -187,16 +241,21 @@ impl PolicyError {
             Self::Invalid { .. }
             | Self::Missing { .. }
             | Self::DuplicateSubnetRule { .. }
-            | Self::QuotaExceeded { .. } => 400,
+            | Self::QuotaExceeded { .. }
+            | Self::TooManyPrefixes { .. } => 400,
             Self::RegistryNotFound { .. }
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }
             | Self::IpRuleNotFound { .. }
             | Self::SubnetRuleNotFound { .. }
+            | Self::ServiceTagNotFound { .. }
+            | Self::ServiceTagRuleNotFound { .. }
             | Self::PrivateEndpointNotFound { .. } => 404,
             Self::SubnetInUse { .. }
             | Self::NetworkInUse { .. }
             | Self::VniTaken { .. }
+            | Self::ServiceTagsDoNotFollow { .. }
+            | Self::DeniedServiceTagGone { .. }
             | Self::DenyRuleStands { .. }
             | Self::AddressTaken { .. } => 409,
             Self::AlreadyExists { .. } => 412,
@@ -208,16 +267,22 @@ impl PolicyError {
         match self {
             Self::Invalid { .. } | Self::DuplicateSubnetRule { .. } => "InvalidParameter",
             Self::Missing { .. } => "MissingParameter",
-            Self::QuotaExceeded { .. } => "QuotaExceeded",
+            Self::QuotaExceeded { .. } | Self::TooManyPrefixes { .. } => "QuotaExceeded",
             Self::RegistryNotFound { .. }
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }
             | Self::IpRuleNotFound { .. }
             | Self::SubnetRuleNotFound { .. }
+            | Self::ServiceTagNotFound { .. }
+            | Self::ServiceTagRuleNotFound { .. }
             | Self::PrivateEndpointNotFound { .. } => "ResourceNotFound",
             Self::SubnetInUse { .. } => "InUseSubnetCannotBeDeleted",
             Self::NetworkInUse { .. } => "InUseVirtualNetworkCannotBeDeleted",
-            Self::VniTaken { .. } | Self::AddressTaken { .. } | Self::DenyRuleStands { .. } => "Conflict",
+            Self::VniTaken { .. }
+            | Self::AddressTaken { .. }
+            | Self::DenyRuleStands { .. }
+            | Self::ServiceTagsDoNotFollow { .. }
+            | Self::DeniedServiceTagGone { .. } => "Conflict",
             Self::AlreadyExists { .. } => "ConditionNotMet",
         }
     }
@@ -225,4 +290,12 @@ impl PolicyError {
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn there_are(held: usize, similar: &[String]) -> String {
+    match (held, similar) {
+        (0, _) => "none are held; import a published file first (`registry-guard service-tag import FILE`)".to_owned(),
+        (_, []) => format!("{held} are held (`registry-guard service-tag list`)"),
+        _ => format!("{held} are held, among them: {}", similar.join(", ")),
+    }
 }

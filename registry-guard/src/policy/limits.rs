@@ -4,13 +4,15 @@ use std::net::IpAddr;
 /// What config.toml allows the policy to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most rules of both kinds and private endpoints, over all registries; the counter of each is below it.
+    /// The most rules of all kinds and private endpoints, over all registries; the counter of each is below it.
     pub rules: u32,
     /// The registries, lower-case, whose IP rules may name private addresses.
     pub private_ip_rules: BTreeSet<String>,
     /// Where each registry, lower-case, listens, data endpoints included. `0.0.0.0` stands for every IPv4 address, `::` for
     /// every address of both families.
     pub listening: BTreeMap<String, Vec<IpAddr>>,
+    /// The cloud whose service tags are accepted; otherwise that of the first file.
+    pub service_tags_cloud: Option<String>,
 }
 
 impl Limits {
@@ -37,6 +39,11 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rules: Self::DEFAULT_RULES, private_ip_rules: BTreeSet::new(), listening: BTreeMap::new() }
+        Self {
+            rules: Self::DEFAULT_RULES,
+            private_ip_rules: BTreeSet::new(),
+            listening: BTreeMap::new(),
+            service_tags_cloud: None,
+        }
     }
 }

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Counters, PrivateEndpoint, Registry, Subnet, SubnetId, VirtualNetwork};
+use ipnet::IpNet;
+
+use super::{Counters, PrivateEndpoint, Registry, ServiceTags, Subnet, SubnetId, VirtualNetwork};
 
 /// Everything that was decided through the API, at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,13 +14,15 @@ pub struct Policy {
     pub registries: BTreeMap<String, Registry>,
     /// By lower-case name.
     pub networks: BTreeMap<String, VirtualNetwork>,
+    /// The service tags, once a file of them was imported.
+    pub service_tags: Option<Arc<ServiceTags>>,
     /// The counters that belong to a rule or a private endpoint: of these registries, or of ones that config.toml does not
     /// name at present.
     pub counters: Counters,
 }
 
 impl Policy {
-    /// A policy whose rules have their counters; `reserved` are counters that none of these rules may be given.
+    /// A policy without service tags whose rules have their counters; `reserved` are counters that none of these rules may be given.
     pub fn new(
         revision: u64,
         registries: BTreeMap<String, Registry>,
@@ -32,6 +37,9 @@ impl Policy {
             for rule in &registry.subnet_rules {
                 counters.take(rule.counter);
             }
+            for rule in &registry.service_tag_rules {
+                counters.take(rule.counter);
+            }
             for endpoint in &registry.private_endpoints {
                 counters.take(endpoint.counter);
             }
@@ -39,7 +47,7 @@ impl Policy {
         for counter in reserved {
             counters.take(counter);
         }
-        Self { revision, registries, networks, counters }
+        Self { revision, registries, networks, service_tags: None, counters }
     }
 
     /// The registry `name`, in any case.
@@ -60,6 +68,11 @@ impl Policy {
     /// The first registry with a rule that names `id`.
     pub fn registry_that_names(&self, id: &SubnetId) -> Option<&Registry> {
         self.registries.values().find(|registry| registry.subnet_rule(id).is_some())
+    }
+
+    /// The prefixes of the service tag `name`, in any case, at present; none when there is no such tag.
+    pub fn service_tag_prefixes(&self, name: &str) -> &[IpNet] {
+        self.service_tags.as_ref().map_or(&[], |tags| tags.prefixes(name))
     }
 
     /// The private endpoints in the virtual network `name`, in any case, each with its registry.

@@ -21,6 +21,8 @@ pub struct Registry {
     pub ip_rules: IpRules,
     /// The rules for sources inside virtual networks, in the order they were added.
     pub subnet_rules: Vec<SubnetRule>,
+    /// The rules for public sources that a service tag names, in the order they were added, at most one for a tag.
+    pub service_tag_rules: Vec<ServiceTagRule>,
     /// Where it is reached past all rules, in the order they were added.
     pub private_endpoints: Vec<PrivateEndpoint>,
 }
@@ -30,6 +32,17 @@ pub struct Registry {
 pub struct SubnetRule {
     /// The subnet that the rule names.
     pub subnet: SubnetId,
+    /// What happens to connections from there.
+    pub action: Action,
+    /// The rule's index among the kernel's hit counters.
+    pub counter: u32,
+}
+
+/// A rule for the public sources of one service tag, whatever they are at present. It stays when the tag is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceTagRule {
+    /// The tag's name as it was spelled when the rule was made.
+    pub tag: String,
     /// What happens to connections from there.
     pub action: Action,
     /// The rule's index among the kernel's hit counters.
@@ -72,6 +85,7 @@ impl Registry {
             created: created.into(),
             ip_rules: IpRules::new(),
             subnet_rules: Vec::new(),
+            service_tag_rules: Vec::new(),
             private_endpoints: Vec::new(),
         }
     }
@@ -97,5 +111,10 @@ impl Registry {
     /// The rule that names `subnet`.
     pub fn subnet_rule(&self, subnet: &SubnetId) -> Option<&SubnetRule> {
         self.subnet_rules.iter().find(|rule| rule.subnet == *subnet)
+    }
+
+    /// The rule that names the service tag `tag`, in any case.
+    pub fn service_tag_rule(&self, tag: &str) -> Option<&ServiceTagRule> {
+        self.service_tag_rules.iter().find(|rule| rule.tag.eq_ignore_ascii_case(tag))
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use rusqlite::{Connection, Row, TransactionBehavior, params};
@@ -8,7 +9,7 @@ use super::{SqliteStore, StoreError, prefix_blob};
 use crate::config::{MOST_REGISTRIES, MOST_RULES};
 use crate::policy::{
     Action, BypassOptions, ConnectionStatus, Counters, IpRule, IpRules, Policy, PrivateEndpoint, PublicNetworkAccess,
-    Registry, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
+    Registry, ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
 
 /// The policy of the named registries, after those that are new got their rows.
@@ -105,9 +106,12 @@ impl Reader<'_> {
         let mut tally = Tally { all: Counters::default(), reserved: Vec::new() };
         self.ip_rules(&mut registries, &mut tally)?;
         self.subnet_rules(&mut registries, &mut tally)?;
+        self.service_tag_rules(&mut registries, &mut tally)?;
         self.private_endpoints(&mut registries, &mut tally)?;
         let registries = registries.into_values().map(|registry| (registry.name.to_ascii_lowercase(), registry));
-        Ok(Policy::new(revision, registries.collect(), self.networks()?, tally.reserved))
+        let mut policy = Policy::new(revision, registries.collect(), self.networks()?, tally.reserved);
+        policy.service_tags = self.service_tags()?.map(Arc::new);
+        Ok(policy)
     }
 
     /// The named registries by the id of their row.
@@ -182,6 +186,52 @@ impl Reader<'_> {
             }
             Ok(Ok(()))
         })
+    }
+
+    fn service_tag_rules(&self, registries: &mut HashMap<i64, Registry>, tally: &mut Tally) -> Result<(), StoreError> {
+        self.each("SELECT registry, tag, action, counter FROM service_tag_rules ORDER BY id", |row| {
+            let registry = registries.get_mut(&row.get(0)?);
+            let tag: String = row.get(1)?;
+            let Some(action) = Action::parse(row.get_ref(2)?.as_str()?) else {
+                return Ok(Err(format!("the rule for service tag `{tag}` has an invalid action")));
+            };
+            let counter = row.get(3)?;
+            if !tally.give(counter, registry.is_some()) {
+                return Ok(Err(format!("the rule for service tag `{tag}` has no counter of its own")));
+            }
+            if let Some(registry) = registry {
+                registry.service_tag_rules.push(ServiceTagRule { tag, action, counter });
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    fn service_tags(&self) -> Result<Option<ServiceTags>, StoreError> {
+        let file: Vec<(String, i64, String)> = self
+            .rows("SELECT cloud, change_number, imported FROM service_tag_file", |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let Some((cloud, change_number, imported)) = file.into_iter().next() else { return Ok(None) };
+        let number = |number: i64| u64::try_from(number).ok();
+        let Some(change_number) = number(change_number) else {
+            return Err(self.corrupt("the number of the service tags is negative"));
+        };
+        let mut tags = BTreeMap::new();
+        let sql = "SELECT key, name, published_id, change_number, region, platform, system_service, prefixes FROM service_tags";
+        self.each(sql, |row| {
+            let (key, name): (String, String) = (row.get(0)?, row.get(1)?);
+            let Some(prefixes) = prefix_blob::decode_list(row.get_ref(7)?.as_blob()?) else {
+                return Ok(Err(format!("service tag `{name}` has an invalid prefix")));
+            };
+            if key != name.to_ascii_lowercase() {
+                return Ok(Err(format!("service tag `{name}` has another key than its name")));
+            }
+            let change_number = row.get::<_, Option<i64>>(3)?.and_then(number);
+            let (id, region, platform, system_service) = (row.get(2)?, row.get(4)?, row.get(5)?, row.get(6)?);
+            tags.insert(key, ServiceTag { name, id, change_number, region, platform, system_service, prefixes });
+            Ok(Ok(()))
+        })?;
+        Ok(Some(ServiceTags { cloud, change_number, imported, tags }))
     }
 
     fn private_endpoints(&self, registries: &mut HashMap<i64, Registry>, tally: &mut Tally) -> Result<(), StoreError> {

@@ -25,6 +25,28 @@ pub(super) fn decode(blob: &[u8]) -> Option<IpNet> {
     (prefix.network() == address).then_some(prefix)
 }
 
+/// A list of prefixes as bytes: each as [`encode`] makes it, behind the number of its bytes.
+pub(super) fn encode_list(prefixes: &[IpNet]) -> Vec<u8> {
+    let mut blob = Vec::new();
+    for prefix in prefixes {
+        let one = encode(prefix);
+        blob.extend(u8::try_from(one.len()));
+        blob.extend(one);
+    }
+    blob
+}
+
+/// `None` when the bytes are no list of prefixes in ascending order, each once.
+pub(super) fn decode_list(mut blob: &[u8]) -> Option<Vec<IpNet>> {
+    let mut prefixes = Vec::with_capacity(blob.len() / 6);
+    while let Some((length, rest)) = blob.split_first() {
+        let (one, rest) = rest.split_at_checked((*length).into())?;
+        prefixes.push(decode(one)?);
+        blob = rest;
+    }
+    prefixes.is_sorted_by(|before, after| before < after).then_some(prefixes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +57,26 @@ mod tests {
             let prefix: IpNet = prefix.parse().unwrap();
             assert_eq!(decode(&encode(&prefix)), Some(prefix));
         }
+    }
+
+    #[test]
+    fn a_list_comes_back_as_it_was() {
+        let list: Vec<IpNet> =
+            ["203.0.113.0/24", "203.0.113.9/32", "2001:db8::/32"].map(|prefix| prefix.parse().unwrap()).into();
+        assert_eq!(decode_list(&encode_list(&list)), Some(list));
+        assert_eq!(decode_list(&[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn other_bytes_are_no_list() {
+        let list: Vec<IpNet> = ["203.0.113.0/24", "203.0.113.9/32"].map(|prefix| prefix.parse().unwrap()).into();
+        let whole = encode_list(&list);
+        for cut in (1..whole.len()).filter(|cut| *cut != 6) {
+            assert_eq!(decode_list(&whole[..cut]), None, "{cut}");
+        }
+        assert_eq!(decode_list(&[&whole[..6], &whole[..6]].concat()), None, "twice the same");
+        assert_eq!(decode_list(&[&whole[6..], &whole[..6]].concat()), None, "not sorted");
+        assert_eq!(decode_list(&[0]), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"RGps");
 
 /// What leads from each layout to the next; an empty file has layout 0. What was released is never changed here.
-pub(super) const STEPS: [&str; 2] = [FIRST_TABLES, PRIVATE_ENDPOINTS];
+pub(super) const STEPS: [&str; 3] = [FIRST_TABLES, PRIVATE_ENDPOINTS, SERVICE_TAGS];
 
 /// The layout of this version.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few steps")]
@@ -87,5 +87,36 @@ CREATE TABLE private_endpoints (
     description TEXT NOT NULL,
     counter INTEGER NOT NULL,
     UNIQUE (registry, name)
+) STRICT;
+";
+
+/// There is one file of service tags or none. `key` is the lower-case name; `prefixes` is what `prefix_blob` makes of a list.
+/// The order of `service_tag_rules` is that of their ids; the tag of one may be gone.
+const SERVICE_TAGS: &str = "
+CREATE TABLE service_tag_file (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    cloud TEXT NOT NULL,
+    change_number INTEGER NOT NULL,
+    imported TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE service_tags (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    published_id TEXT NOT NULL,
+    change_number INTEGER,
+    region TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    system_service TEXT NOT NULL,
+    prefixes BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE service_tag_rules (
+    id INTEGER PRIMARY KEY,
+    registry INTEGER NOT NULL REFERENCES registries (id),
+    tag TEXT NOT NULL COLLATE NOCASE,
+    action TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    UNIQUE (registry, tag)
 ) STRICT;
 ";

@@ -4,7 +4,9 @@ use ipnet::IpNet;
 use rusqlite::{Connection, named_params, params};
 
 use super::{StoreError, prefix_blob};
-use crate::policy::{Edit, IpRule, IpRules, PrivateEndpoint, Settings, SubnetId, SubnetRule, VirtualNetwork};
+use crate::policy::{
+    Edit, IpRule, IpRules, PrivateEndpoint, ServiceTagRule, ServiceTags, Settings, SubnetId, SubnetRule, VirtualNetwork,
+};
 
 /// Writes edits inside a transaction that its owner commits.
 pub(super) struct Writer<'a> {
@@ -22,6 +24,14 @@ impl Writer<'_> {
             Edit::InsertSubnetRule { registry, rule } => self.insert_subnet_rule(self.registry(registry)?, rule),
             Edit::RemoveSubnetRule { registry, subnet } => self.remove_subnet_rule(self.registry(registry)?, subnet),
             Edit::ReplaceSubnetRules { registry, rules } => self.replace_subnet_rules(self.registry(registry)?, rules),
+            Edit::InsertServiceTagRule { registry, rule } => {
+                self.insert_service_tag_rule(self.registry(registry)?, rule)
+            }
+            Edit::RemoveServiceTagRule { registry, tag } => self.remove_service_tag_rule(self.registry(registry)?, tag),
+            Edit::ReplaceServiceTagRules { registry, rules } => {
+                self.replace_service_tag_rules(self.registry(registry)?, rules)
+            }
+            Edit::ImportServiceTags(tags) => self.replace_service_tags(tags),
             Edit::PutPrivateEndpoint { registry, endpoint } => {
                 self.put_private_endpoint(self.registry(registry)?, endpoint)
             }
@@ -88,6 +98,45 @@ impl Writer<'_> {
     fn replace_subnet_rules(&self, registry: i64, rules: &[SubnetRule]) -> Result<(), StoreError> {
         self.clear("DELETE FROM subnet_rules WHERE registry = ?1", registry)?;
         rules.iter().try_for_each(|rule| self.insert_subnet_rule(registry, rule))
+    }
+
+    fn insert_service_tag_rule(&self, registry: i64, rule: &ServiceTagRule) -> Result<(), StoreError> {
+        let sql = "INSERT INTO service_tag_rules (registry, tag, action, counter) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT (registry, tag) DO UPDATE SET action = excluded.action, counter = excluded.counter";
+        let row = params![registry, rule.tag, rule.action.as_str(), rule.counter];
+        self.prepare(sql)?.execute(row).map(drop).map_err(|error| self.fault(&error))
+    }
+
+    fn remove_service_tag_rule(&self, registry: i64, tag: &str) -> Result<(), StoreError> {
+        let mut statement = self.prepare("DELETE FROM service_tag_rules WHERE registry = ?1 AND tag = ?2")?;
+        let rows = statement.execute(params![registry, tag]);
+        self.one_row(rows.map_err(|error| self.fault(&error))?, tag)
+    }
+
+    fn replace_service_tag_rules(&self, registry: i64, rules: &[ServiceTagRule]) -> Result<(), StoreError> {
+        self.clear("DELETE FROM service_tag_rules WHERE registry = ?1", registry)?;
+        rules.iter().try_for_each(|rule| self.insert_service_tag_rule(registry, rule))
+    }
+
+    fn replace_service_tags(&self, tags: &ServiceTags) -> Result<(), StoreError> {
+        let fault = |error| self.fault(&error);
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let sql =
+            "INSERT OR REPLACE INTO service_tag_file (only, cloud, change_number, imported) VALUES (1, ?1, ?2, ?3)";
+        self.prepare(sql)?.execute(params![tags.cloud, number(tags.change_number), tags.imported]).map_err(fault)?;
+        self.prepare("DELETE FROM service_tags")?.execute([]).map_err(fault)?;
+        let sql = "INSERT INTO service_tags \
+                   (key, name, published_id, change_number, region, platform, system_service, prefixes) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let mut insert = self.prepare(sql)?;
+        for (key, tag) in &tags.tags {
+            let prefixes = prefix_blob::encode_list(&tag.prefixes);
+            let change_number = tag.change_number.map(number);
+            let row =
+                params![key, tag.name, tag.id, change_number, tag.region, tag.platform, tag.system_service, prefixes];
+            insert.execute(row).map_err(fault)?;
+        }
+        Ok(())
     }
 
     fn put_private_endpoint(&self, registry: i64, endpoint: &PrivateEndpoint) -> Result<(), StoreError> {

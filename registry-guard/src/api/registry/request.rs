@@ -50,12 +50,20 @@ struct NetworkRuleSet {
     default_action: Option<String>,
     ip_rules: Option<Vec<IpRuleBody>>,
     virtual_network_rules: Option<Vec<SubnetRuleBody>>,
+    service_tag_rules: Option<Vec<ServiceTagRuleBody>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IpRuleBody {
     value: String,
+    action: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ServiceTagRuleBody {
+    service_tag: String,
     action: Option<String>,
 }
 
@@ -86,6 +94,9 @@ impl RegistryBody {
                 rules.into_iter().map(|rule| RuleRequest { value: rule.value, action: rule.action }).collect()
             }),
             subnet_rules: rules.virtual_network_rules.map(subnet_rules).transpose()?,
+            service_tag_rules: rules.service_tag_rules.map(|rules| {
+                rules.into_iter().map(|rule| RuleRequest { value: rule.service_tag, action: rule.action }).collect()
+            }),
         })
     }
 }

@@ -4,7 +4,9 @@ use serde::ser::Serializer;
 use crate::api::answer::etag;
 use crate::api::private_endpoint::PrivateEndpointView;
 use crate::config::RegistryHost;
-use crate::policy::{Action, BypassOptions, IpRules, PublicNetworkAccess, Registry, SubnetId, SubnetRule, registry_id};
+use crate::policy::{
+    Action, BypassOptions, IpRules, PublicNetworkAccess, Registry, ServiceTagRule, SubnetId, SubnetRule, registry_id,
+};
 
 /// A registry as the service shows it.
 #[derive(Serialize)]
@@ -48,6 +50,8 @@ struct NetworkRuleSet<'a> {
     ip_rules: &'a IpRules,
     #[serde(serialize_with = "each_subnet_rule")]
     virtual_network_rules: &'a [SubnetRule],
+    #[serde(serialize_with = "each_service_tag_rule")]
+    service_tag_rules: &'a [ServiceTagRule],
 }
 
 #[derive(Serialize)]
@@ -62,6 +66,13 @@ struct SubnetRuleView<'a> {
     action: Action,
     id: &'a SubnetId,
     virtual_network_subnet_resource_id: &'a SubnetId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceTagRuleView<'a> {
+    action: Action,
+    service_tag: &'a str,
 }
 
 impl<'a> RegistryView<'a> {
@@ -91,6 +102,7 @@ impl<'a> RegistryView<'a> {
                     default_action: registry.default_action,
                     ip_rules: &registry.ip_rules,
                     virtual_network_rules: &registry.subnet_rules,
+                    service_tag_rules: &registry.service_tag_rules,
                 },
                 private_endpoint_connections: registry
                     .private_endpoints
@@ -112,4 +124,8 @@ fn each_subnet_rule<S: Serializer>(rules: &[SubnetRule], serializer: S) -> Resul
         id: &rule.subnet,
         virtual_network_subnet_resource_id: &rule.subnet,
     }))
+}
+
+fn each_service_tag_rule<S: Serializer>(rules: &[ServiceTagRule], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rules.iter().map(|rule| ServiceTagRuleView { action: rule.action, service_tag: &rule.tag }))
 }

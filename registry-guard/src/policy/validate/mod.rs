@@ -5,8 +5,11 @@ mod ip_rule;
 mod name;
 mod network;
 mod patch;
+mod prefixes;
 mod private_endpoint;
 mod private_endpoint_request;
+mod service_tag_rule;
+mod service_tags;
 mod subnet_rule;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,12 @@ use super::{Action, Change, Edit, Limits, Policy, PolicyError, Registry, Virtual
 impl Policy {
     /// The edits that `change` amounts to; none when everything is so already. Changes nothing itself.
     pub fn validate(&self, change: &Change, limits: &Limits) -> Result<Vec<Edit>, PolicyError> {
+        let edits = self.edits(change, limits)?;
+        self.refuse_too_many_prefixes(&edits, limits)?;
+        Ok(edits)
+    }
+
+    fn edits(&self, change: &Change, limits: &Limits) -> Result<Vec<Edit>, PolicyError> {
         match change {
             Change::PatchRegistry { registry, patch } => self.patch_registry(registry, patch, limits),
             Change::AddIpRule { registry, value, action } => {
@@ -28,6 +37,11 @@ impl Policy {
                 self.add_subnet_rule(registry, subnet_id, action.as_deref(), limits)
             }
             Change::RemoveSubnetRule { registry, subnet_id } => self.remove_subnet_rule(registry, subnet_id),
+            Change::AddServiceTagRule { registry, tag, action } => {
+                self.add_service_tag_rule(registry, tag, action.as_deref(), limits)
+            }
+            Change::RemoveServiceTagRule { registry, tag } => self.remove_service_tag_rule(registry, tag),
+            Change::ImportServiceTags { file, at } => self.import_service_tags(file, at, limits),
             Change::PutPrivateEndpoint { registry, name, only_if_absent, request } => {
                 self.put_private_endpoint(registry, name, *only_if_absent, request, limits)
             }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::grants::Grants;
 use super::ip_rule::public_prefix;
+use super::service_tag_rule::number_service_tag_rules;
 use super::{action_of, unknown_word};
 use crate::policy::{
     Action, BypassOptions, Edit, IpRule, IpRules, Limits, Policy, PolicyError, PublicNetworkAccess, Registry,
@@ -26,6 +27,9 @@ impl Policy {
         let ip_rules =
             patch.ip_rules.as_deref().map(|asked| ip_rules(asked, limits.allows_private(name))).transpose()?;
         let subnet_rules = patch.subnet_rules.as_deref().map(|asked| self.subnet_rules(asked)).transpose()?;
+        let service_tag_rules = patch.service_tag_rules.as_deref();
+        let service_tag_rules =
+            service_tag_rules.map(|asked| self.service_tag_rules(asked, registry, limits)).transpose()?;
 
         let mut grants = Grants::new(self, limits);
         let mut edits = Vec::new();
@@ -39,7 +43,13 @@ impl Policy {
         if let Some(mut rules) = subnet_rules {
             number_subnet_rules(&mut rules, registry, &mut grants)?;
             if rules != registry.subnet_rules {
-                edits.push(Edit::ReplaceSubnetRules { registry: key, rules });
+                edits.push(Edit::ReplaceSubnetRules { registry: key.clone(), rules });
+            }
+        }
+        if let Some(mut rules) = service_tag_rules {
+            number_service_tag_rules(&mut rules, registry, &mut grants)?;
+            if rules != registry.service_tag_rules {
+                edits.push(Edit::ReplaceServiceTagRules { registry: key, rules });
             }
         }
         Ok(edits)

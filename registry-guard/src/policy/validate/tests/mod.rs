@@ -3,6 +3,7 @@ mod ip_rules;
 mod networks;
 mod private_endpoints;
 mod scale;
+mod service_tags;
 mod subnet_rules;
 mod whole_lists;
 
