@@ -12,6 +12,8 @@ use super::agent::Agent;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     /// The body; null if there is none.
     pub body: Value,
 }
@@ -74,12 +76,12 @@ impl Agent {
     }
 }
 
-fn parse(answer: &str) -> Result<Answer> {
+pub(super) fn parse(answer: &str) -> Result<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n").context("no end of the head")?;
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
     ensure!(!head.to_ascii_lowercase().contains("transfer-encoding"), "the body is in chunks");
     let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body)? };
-    Ok(Answer { status, body })
+    Ok(Answer { status, head: head.to_owned(), body })
 }
 
 #[cfg(test)]
