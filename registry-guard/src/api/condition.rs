@@ -1,10 +1,13 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, Method, StatusCode, header};
+use tracing::info;
 
 use super::backend::Backend;
+use super::caller::Caller;
 use super::destroyed::Destroyed;
 use super::refusal::Refusal;
+use super::request_log::CorrelationId;
 use crate::agent::Changed;
 use crate::policy::Change;
 
@@ -12,13 +15,21 @@ use crate::policy::Change;
 pub(super) struct Condition {
     revision: Option<String>,
     destroyed: Destroyed,
+    caller: Caller,
+    id: Option<CorrelationId>,
+    method: Method,
+    path: String,
 }
 
 impl Condition {
-    /// Makes the change if the condition holds.
+    /// Makes the change if the condition holds, and logs whose it was.
     pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
         let changed = agent.change(self.revision.as_deref(), change)?;
         self.destroyed.note(changed.destroyed);
+        let Changed { revision, changed: changed_anything, destroyed } = changed;
+        let (caller, method, path) = (&self.caller, &self.method, &self.path);
+        let id = self.id.as_ref().map(CorrelationId::as_str);
+        info!(%caller, %method, ?path, revision, changed = changed_anything, destroyed, id, "request carried out");
         Ok(changed)
     }
 }
@@ -26,9 +37,15 @@ impl Condition {
 impl<S: Send + Sync> FromRequestParts<S> for Condition {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let destroyed = parts.extensions.get().cloned().unwrap_or_default();
-        Ok(Self { revision: text(parts, &header::IF_MATCH)?, destroyed })
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        Ok(Self {
+            revision: text(parts, &header::IF_MATCH)?,
+            destroyed: parts.extensions.get().cloned().unwrap_or_default(),
+            caller: Caller::from_request_parts(parts, state).await?,
+            id: parts.extensions.get().cloned(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+        })
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::arguments::{
-    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
+    Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
     ResponderArguments, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, events, network_rule, private_endpoint, registry, subnet, virtual_network,
+    Session, agent, check, events, management, network_rule, private_endpoint, registry, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -46,6 +46,7 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         }
         Command::Events(it) => events::list(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
+        Command::Management(ManagementCommand::HashSecret) => management::hash_secret(terminal),
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
     };
     done.map(|()| Next::Done)

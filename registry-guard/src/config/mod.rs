@@ -5,7 +5,9 @@ mod error;
 mod forbidden;
 mod host_name;
 mod interfaces;
+mod management;
 mod netns;
+mod principal;
 mod raw;
 mod registry;
 mod responder;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 pub use error::ConfigError;
+pub use management::Management;
 pub use words::{DenyResponse, ForbiddenAt, UdpPolicy, XdpMode};
 
 use crate::policy;
@@ -63,6 +66,8 @@ pub struct Config {
     pub trusted_services: Vec<TrustedService>,
     /// The registries in the order of the file.
     pub registries: Vec<RegistryHost>,
+    /// Where the API is served over TLS, if it is.
+    pub management: Option<Management>,
 }
 
 /// Which encapsulated traffic has an identity.
@@ -224,6 +229,7 @@ impl Config {
         let registries = registry::registries(&source, raw.registry, vxlan.port)?;
         let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
         let rules = source.number("limits.rules", raw.limits.rules, 1..=MOST_RULES)?;
+        let management = raw.management.map(|table| management::management(&source, table, vxlan.port, &registries));
         Ok(Self {
             interfaces,
             hotplug_interfaces,
@@ -236,6 +242,7 @@ impl Config {
             service_tags: service_tags::service_tags(&source, raw.service_tags)?,
             trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,
             registries,
+            management: management.transpose()?,
         })
     }
 

@@ -10,18 +10,21 @@ use serde::Serialize;
 use super::answer::{Answer, Listed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
+use super::caller::Caller;
 use super::condition::Condition;
 use super::segment::Segments;
 use crate::agent::Changed;
+use crate::identity::Role;
 use crate::policy::{Change, Policy, Registry};
 use request::RegistryBody;
 use view::RegistryView;
 
-/// `GET …/registries`
-pub(super) async fn list(State(agent): State<Shared>) -> Answer {
+/// `GET …/registries`: those that the caller may see.
+pub(super) async fn list(State(agent): State<Shared>, caller: Caller) -> Answer {
     blocking(move || {
         let policy = agent.policy();
-        let views = || policy.registries.values().map(|registry| view(&*agent, &policy, registry));
+        let seen = || policy.registries.values().filter(|registry| caller.may(Role::Reader, &registry.name));
+        let views = || seen().map(|registry| view(&*agent, &policy, registry));
         ok(&Listed(views))
     })
     .await
@@ -40,7 +43,8 @@ struct Minimal<'a> {
     changed: Changed,
 }
 
-/// `PATCH …/registries/{registry}`
+/// `PATCH …/registries/{registry}`, and `PUT`, which is the same: registries come from config.toml, and what a body does not name
+/// stays, so that no client opens a registry by leaving something out.
 pub(super) async fn patch(
     State(agent): State<Shared>,
     Segments(name): Segments<String>,
@@ -59,6 +63,12 @@ pub(super) async fn patch(
         whole(&*agent, &name)
     })
     .await
+}
+
+/// `GET …/registries/{registry}/replications`: there is one host.
+pub(super) async fn replications(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
+    agent.policy().find_registry(&name)?;
+    ok(&Listed(std::iter::empty::<()>))
 }
 
 /// `?return=minimal`: the caller does not want a long list back.

@@ -3,6 +3,7 @@
 mod agent;
 mod check;
 mod events;
+mod management;
 mod network_rule;
 mod output;
 mod paths;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use management::ManagementCommand;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now
     Events(EventsArguments),
+    /// Prepare what config.toml says of the API over TLS
+    #[command(subcommand)]
+    Management(ManagementCommand),
     /// Stop enforcing: the only command that takes protection away
     Detach(DetachArguments),
 }

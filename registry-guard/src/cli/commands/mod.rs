@@ -3,6 +3,7 @@
 pub(super) mod agent;
 pub(super) mod check;
 pub(super) mod events;
+pub(super) mod management;
 pub(super) mod network_rule;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
