@@ -1,11 +1,13 @@
 //! What the host's owner wrote in config.toml: which interfaces carry traffic, and which registries listen where.
 
+mod data_endpoint;
 mod endpoint;
 mod error;
 mod forbidden;
 mod host_name;
 mod interfaces;
 mod netns;
+mod quota;
 mod raw;
 mod registry;
 mod responder;
@@ -142,6 +144,8 @@ pub struct RegistryHost {
     pub udp: UdpPolicy,
     /// Whether IP rules may name private addresses.
     pub private_ip_rules: bool,
+    /// How many rules it may have.
+    pub quota: policy::Quota,
     /// What the registry shows TLS clients; without it the endpoint is plain HTTP.
     pub certificate: Option<Certificate>,
     /// Where a refused client meets its 403.
@@ -267,9 +271,11 @@ impl Config {
             let addresses: BTreeSet<IpAddr> = registry.addresses().map(|address| address.ip()).collect();
             (registry.name.to_ascii_lowercase(), addresses.into_iter().collect())
         });
+        let quotas = self.registries.iter().map(|registry| (registry.name.to_ascii_lowercase(), registry.quota));
         policy::Limits {
             rules: self.limits.rules,
             private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
+            quotas: quotas.collect(),
             listening: listening.collect(),
             service_tags_cloud: self.service_tags.cloud.clone(),
         }
