@@ -10,7 +10,8 @@ use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
-    check, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
+    check, endpoints, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, subnet,
+    subnet_rule,
 };
 use crate::policy::{resource_group_id, subscription_id};
 
@@ -31,6 +32,7 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(&registries, get(registry::list))
         .route(&each_registry, one_registry)
         .route(&format!("{each_registry}/check"), post(check::check))
+        .route(&format!("{each_registry}/endpoints"), get(endpoints::show))
         .route(&format!("{each_registry}/iprules"), get(ip_rule::list))
         .route(
             &format!("{each_registry}/iprules/{{value}}"),

@@ -8,7 +8,7 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, events, network_rule, private_endpoint, registry, subnet, virtual_network,
+    Session, agent, check, client_rules, events, network_rule, private_endpoint, registry, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -34,6 +34,9 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             registry::update(session(terminal, socket, it.output), &it.name, &it.settings, it.if_match).await
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
+        Command::ClientRules(it) => {
+            client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format).await
+        }
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
         Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,

@@ -2,8 +2,10 @@
 
 mod arguments;
 mod client;
+mod client_rules;
 mod commands;
 mod dispatch;
+mod endpoints;
 mod failure;
 mod output;
 mod resource_path;

@@ -282,7 +282,9 @@ impl PolicyError {
         match self {
             Self::Invalid { .. } | Self::DuplicateSubnetRule { .. } => "InvalidParameter",
             Self::Missing { .. } => "MissingParameter",
-            Self::QuotaExceeded { .. } | Self::RegistryQuotaExceeded { .. } | Self::TooManyPrefixes { .. } => "QuotaExceeded",
+            Self::QuotaExceeded { .. } | Self::RegistryQuotaExceeded { .. } | Self::TooManyPrefixes { .. } => {
+                "QuotaExceeded"
+            }
             Self::RegistryNotFound { .. }
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }

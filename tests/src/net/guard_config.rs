@@ -139,6 +139,16 @@ impl GuardConfig {
         self.registry_line("allow-local = true".to_owned())
     }
 
+    /// The registry has this data endpoint: a region, and an address with port.
+    pub fn data_endpoint(self, region: &str, listen: &str) -> Self {
+        self.registry_line(format!("data-endpoints = [{{ region = {region:?}, listen = [{listen:?}] }}]"))
+    }
+
+    /// How many rules the registry may have, as TOML.
+    pub fn quota(self, quota: &str) -> Self {
+        self.registry_line(format!("quota = {quota}"))
+    }
+
     fn registry_line(mut self, line: String) -> Self {
         self.registry_lines.push(line);
         self

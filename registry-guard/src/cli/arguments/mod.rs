@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod client_rules;
 mod events;
 mod network_rule;
 mod output;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use client_rules::Firewall;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
@@ -32,6 +34,7 @@ pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
+use client_rules::ClientRulesArguments;
 use events::EventsArguments;
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
 
@@ -77,6 +80,8 @@ pub(crate) enum Command {
     Update(UpdateArguments),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
+    /// Print what a client's own firewall must allow
+    ClientRules(ClientRulesArguments),
     /// Add, list and remove the networks that may reach a registry
     #[command(subcommand)]
     NetworkRule(NetworkRuleCommand),
