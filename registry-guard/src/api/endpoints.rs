@@ -16,8 +16,6 @@ struct View<'a> {
     name: &'a str,
     login_server: &'a str,
     listen: &'a [SocketAddr],
-    /// Whether config.toml names a certificate; without one the registry speaks plain HTTP.
-    tls: bool,
     data_endpoint_enabled: bool,
     /// Announced or not: each is guarded.
     data_endpoints: Vec<DataEndpointView<'a>>,
@@ -46,7 +44,6 @@ pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<S
             name: &registry.name,
             login_server: host.map_or("", |host| &host.login_server),
             listen: host.map_or(&[], |host| &host.listen),
-            tls: host.is_some_and(|host| host.certificate.is_some()),
             data_endpoint_enabled: registry.data_endpoint_enabled,
             data_endpoints: host.iter().flat_map(|host| &host.data_endpoints).map(DataEndpointView::from).collect(),
         };

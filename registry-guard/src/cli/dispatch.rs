@@ -8,7 +8,8 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, client_rules, events, network_rule, private_endpoint, registry, subnet, virtual_network,
+    Session, agent, check, check_health, client_rules, events, network_rule, private_endpoint, registry, subnet,
+    virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -43,6 +44,10 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         Command::Check(it) => {
             let session = session(terminal, socket, it.output);
             check::check(session, &it.name, it.source, it.vni, it.destination).await
+        }
+        Command::CheckHealth(mut it) => {
+            let (output, lines) = it.take_output();
+            check_health::check_health(session(terminal, socket, output), it, lines).await
         }
         Command::Events(it) if it.follow => {
             events::follow(session(terminal, socket, it.output), it.name.as_deref()).await

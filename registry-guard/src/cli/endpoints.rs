@@ -14,12 +14,11 @@ pub(crate) struct Endpoints {
     pub(crate) login_server: String,
     /// Where the login server listens.
     pub(crate) listen: Vec<SocketAddr>,
-    /// Whether the registry has a certificate; without one it speaks plain HTTP.
-    pub(crate) tls: bool,
     /// Whether the data endpoints are announced to clients.
     pub(crate) data_endpoint_enabled: bool,
     /// Every data endpoint that config.toml names, announced or not.
-    pub(crate) data_endpoints: Vec<DataEndpoint>,
+    #[serde(rename = "dataEndpoints")]
+    pub(crate) data: Vec<DataEndpoint>,
 }
 
 /// One data endpoint.
@@ -36,6 +35,6 @@ pub(crate) struct DataEndpoint {
 impl Endpoints {
     /// The data endpoints that clients are told of.
     pub(crate) fn announced(&self) -> &[DataEndpoint] {
-        if self.data_endpoint_enabled { &self.data_endpoints } else { &[] }
+        if self.data_endpoint_enabled { &self.data } else { &[] }
     }
 }

@@ -125,7 +125,7 @@ async fn endpoints_are_told_with_where_they_listen_whether_they_are_announced_or
     let path = format!("{}/endpoints", contoso());
     let expected = |enabled: bool| {
         json!({"name": "Contoso", "loginServer": "contoso.example.com", "listen": ["203.0.113.10:443", "10.1.0.4:443"],
-            "tls": false, "dataEndpointEnabled": enabled, "dataEndpoints": [{"region": "local",
+            "dataEndpointEnabled": enabled, "dataEndpoints": [{"region": "local",
             "endpoint": "contoso.local.data.example.com", "listen": ["203.0.113.10:5443"]}]})
     };
     assert_eq!(served.get(&path).await.body, expected(false));

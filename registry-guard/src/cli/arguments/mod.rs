@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod check_health;
 mod client_rules;
 mod events;
 mod network_rule;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use check_health::CheckHealthArguments;
 pub(crate) use client_rules::Firewall;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Network(NetworkCommand),
     /// Ask the program loaded in the kernel what it does with a source
     Check(CheckArguments),
+    /// Look whether this machine can use a registry, and what to do if not
+    CheckHealth(CheckHealthArguments),
     /// Show whether everything is guarded, what is wrong if not, and the counters
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now

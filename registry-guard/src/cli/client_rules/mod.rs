@@ -50,7 +50,7 @@ impl ClientRules {
             "Name resolution (DNS) is not part of it, nor are answers, if connections are not tracked.".to_owned(),
         ];
         lines.extend(self.endpoints.iter().map(ToString::to_string));
-        lines.into_iter().map(|line| format!("# {line}\n")).collect()
+        lines.iter().flat_map(|line| ["# ", line, "\n"]).collect()
     }
 }
 
@@ -65,9 +65,8 @@ mod tests {
             name: "Contoso".to_owned(),
             login_server: "contoso.example.com".to_owned(),
             listen: listen(&["203.0.113.10:443", "[2001:db8::10]:443", "127.0.0.1:443"]),
-            tls: true,
             data_endpoint_enabled: false,
-            data_endpoints: vec![DataEndpoint {
+            data: vec![DataEndpoint {
                 region: "local".to_owned(),
                 endpoint: "contoso.local.data.example.com:5443".to_owned(),
                 listen: listen(&["203.0.113.11:5443"]),

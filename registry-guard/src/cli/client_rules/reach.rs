@@ -1,11 +1,15 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
-use tokio::net::lookup_host;
 
 use crate::cli::endpoints::Endpoints;
+use crate::cli::resolve::resolve;
+
+/// How long DNS may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// One endpoint that clients connect to, and at which addresses.
 #[derive(Serialize)]
@@ -46,7 +50,7 @@ impl Reach {
     pub(in crate::cli) async fn of(endpoints: &Endpoints) -> Vec<Self> {
         let login = Self::endpoint(Kind::LoginServer, None, &endpoints.login_server, true, &endpoints.listen).await;
         let mut all = vec![login];
-        for data in &endpoints.data_endpoints {
+        for data in &endpoints.data {
             let (region, announced) = (Some(data.region.clone()), endpoints.data_endpoint_enabled);
             all.push(Self::endpoint(Kind::DataEndpoint, region, &data.endpoint, announced, &data.listen).await);
         }
@@ -85,10 +89,11 @@ impl Reach {
 
     /// Adds the addresses of the host's name that `wildcard` hears.
     async fn resolve(&mut self, wildcard: &SocketAddr) {
-        match lookup_host((self.host.as_str(), wildcard.port())).await {
+        match resolve(&self.host, wildcard.port(), LIMIT).await {
             Ok(found) => {
                 let heard = |address: &SocketAddr| wildcard.is_ipv6() || address.is_ipv4();
-                self.destinations.extend(found.filter(heard).filter(|address| is_reachable(address.ip())));
+                let found = found.into_iter().filter(heard).filter(|address| is_reachable(address.ip()));
+                self.destinations.extend(found);
             }
             Err(error) => self.problem = Some(format!("{} has no address: {error}", self.host)),
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(super) mod check;
+pub(super) mod check_health;
 pub(super) mod client_rules;
 pub(super) mod events;
 pub(super) mod network_rule;

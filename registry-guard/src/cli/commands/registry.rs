@@ -81,11 +81,11 @@ pub(crate) async fn show_endpoints(mut session: Session<'_>, name: &str) -> Resu
     if !endpoints.data_endpoint_enabled {
         session.terminal.note("Data endpoints are off: clients need to reach the login server only.");
     }
-    if endpoints.data_endpoint_enabled == endpoints.data_endpoints.is_empty() {
+    if endpoints.data_endpoint_enabled == endpoints.data.is_empty() {
         session.terminal.note(&if endpoints.data_endpoint_enabled {
             none_named(&endpoints.name)
         } else {
-            let named: Vec<&str> = endpoints.data_endpoints.iter().map(|data| data.endpoint.as_str()).collect();
+            let named: Vec<&str> = endpoints.data.iter().map(|data| data.endpoint.as_str()).collect();
             let on = format!("`registry-guard update --name {} --data-endpoint-enabled`", endpoints.name);
             format!("{on} announces {}.", named.join(", "))
         });
@@ -104,10 +104,10 @@ pub(crate) async fn show_endpoints(mut session: Session<'_>, name: &str) -> Resu
 
 /// What switching the data endpoints on means to clients.
 fn announced(endpoints: &Endpoints) -> String {
-    if endpoints.data_endpoints.is_empty() {
+    if endpoints.data.is_empty() {
         return none_named(&endpoints.name);
     }
-    let named: Vec<&str> = endpoints.data_endpoints.iter().map(|data| data.endpoint.as_str()).collect();
+    let named: Vec<&str> = endpoints.data.iter().map(|data| data.endpoint.as_str()).collect();
     format!(
         "clients whose own firewall allows only the hosts that they needed so far cannot pull until it allows {} too; `registry-guard client-rules --name {}` prints what it must allow.",
         named.join(", "),

@@ -13,7 +13,7 @@ const REGISTRY: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/
   "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]},
   "privateEndpointConnections":[{"id":"/c","name":"desk","properties":{"privateEndpoint":{"id":"/p"}}}]}}"#;
 
-const ENDPOINTS: &str = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],"tls":true,
+const ENDPOINTS: &str = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],
   "dataEndpointEnabled":true,"dataEndpoints":[{"region":"local","endpoint":"contoso.local.data.example.com",
   "listen":["203.0.113.10:5443"]}]}"#;
 
@@ -116,7 +116,7 @@ async fn switching_data_endpoints_on_warns_of_firewalls_that_do_not_know_them() 
     assert_eq!((printed.code, parsed(&printed.out)["dataEndpointEnabled"].as_bool()), (0, Some(true)));
     assert!(printed.err.starts_with("WARNING: clients whose own firewall"), "{}", printed.err);
     assert!(printed.err.contains("contoso.local.data.example.com too; `registry-guard client-rules --name Contoso`"));
-    let none = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],"tls":true,
+    let none = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],
         "dataEndpointEnabled":true,"dataEndpoints":[]}"#;
     let agent = StandInAgent::answering_in_turn(&[(200, REGISTRY), (200, none)]);
     let printed = agent.run("update -n contoso --data-endpoint-enabled true").await;
