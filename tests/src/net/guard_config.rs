@@ -38,7 +38,7 @@ impl GuardConfig {
     }
 
     /// These interfaces are guarded.
-    pub fn on(interfaces: &[impl ToString]) -> Self {
+    pub fn on<T: ToString>(interfaces: &[T]) -> Self {
         Self {
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
             hotplug_interfaces: Vec::new(),
