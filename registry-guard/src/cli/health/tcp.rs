@@ -34,7 +34,8 @@ pub(super) async fn reach(target: &Target, addresses: &[SocketAddr], limit: Dura
         }
     }
     for (address, error) in failures {
-        let (message, advice) = explained(address, &error, limit);
+        let source = source(address).await.map_or_else(|| "ADDRESS".to_owned(), |source| source.to_string());
+        let (message, advice) = explained(address, &source, &error, limit);
         reached.findings.push(if reached.streams.is_empty() {
             Finding::failed(CHECK, target, message, advice)
         } else {
@@ -48,19 +49,20 @@ pub(super) async fn connect(address: SocketAddr, limit: Duration) -> io::Result<
     timeout(limit, TcpStream::connect(address)).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
-fn explained(address: SocketAddr, error: &io::Error, limit: Duration) -> (String, String) {
+/// What became of a connection from `source`, and what to do.
+fn explained(address: SocketAddr, source: &str, error: &io::Error, limit: Duration) -> (String, String) {
     let port = address.port();
     match error.kind() {
         ErrorKind::TimedOut => (
             format!("{address}: nothing answered within {} s", limit.as_secs()),
             format!(
-                "let this machine's own firewall, and those on the way, pass TCP port {port} (`registry-guard client-rules` prints what it must allow); if they do, the registry may be dropping this address: ask its owner what `registry-guard check --source ADDRESS` says of it"
+                "let this machine's own firewall, and those on the way, pass TCP port {port} (`registry-guard client-rules` prints what it must allow); if they do, the registry may be dropping this address: ask its owner what `registry-guard check --source {source}` says"
             ),
         ),
         ErrorKind::ConnectionRefused => (
             format!("{address} refused the connection"),
             format!(
-                "nothing listens at port {port} there, or the registry answers denied clients with a reset: see that the registry runs and that the name and the port are right, and ask its owner what `registry-guard check --source ADDRESS` says of this address"
+                "nothing listens at port {port} there, or the registry answers denied clients with a reset: see that the registry runs and that the name and the port are right, and ask its owner what `registry-guard check --source {source}` says"
             ),
         ),
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
