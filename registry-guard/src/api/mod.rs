@@ -10,6 +10,7 @@ mod check;
 mod condition;
 mod destroyed;
 mod discovery;
+mod endpoints;
 mod events;
 mod ip_rule;
 mod network;

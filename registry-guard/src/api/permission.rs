@@ -78,6 +78,11 @@ const DECLARED: &[Declared] = &[
         LISTED_IN_REGISTRY,
     ),
     (
+        "/providers/microsoft.containerregistry/registries/{registry}/endpoints",
+        "Microsoft.ContainerRegistry/registries/endpoints",
+        LISTED_IN_REGISTRY,
+    ),
+    (
         "/providers/microsoft.containerregistry/registries/{registry}/check",
         "Microsoft.ContainerRegistry/registries/check",
         &[(Verb::Action, Need::There(Role::Reader))],
@@ -100,6 +105,16 @@ const DECLARED: &[Declared] = &[
     (
         "/providers/microsoft.containerregistry/registries/{registry}/virtualnetworkrules/{id}",
         "Microsoft.ContainerRegistry/registries/virtualNetworkRules",
+        PART_OF_REGISTRY,
+    ),
+    (
+        "/providers/microsoft.containerregistry/registries/{registry}/servicetagrules",
+        "Microsoft.ContainerRegistry/registries/serviceTagRules",
+        LISTED_IN_REGISTRY,
+    ),
+    (
+        "/providers/microsoft.containerregistry/registries/{registry}/servicetagrules/{tag}",
+        "Microsoft.ContainerRegistry/registries/serviceTagRules",
         PART_OF_REGISTRY,
     ),
     (

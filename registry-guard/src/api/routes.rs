@@ -12,8 +12,8 @@ use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
-    access, caller, check, discovery, events, ip_rule, network, private_endpoint, provider, registry, request_log,
-    resources, service, service_tag_rule, subnet, subnet_rule, subscription, token,
+    access, caller, check, discovery, endpoints, events, ip_rule, network, private_endpoint, provider, registry,
+    request_log, resources, service, service_tag_rule, subnet, subnet_rule, subscription, token,
 };
 use crate::policy::{resource_group_id, subscription_id};
 
@@ -83,6 +83,7 @@ fn resource_routes(agent: Shared) -> Router {
         .route(&each_registry, one_registry)
         .route(&format!("{each_registry}/check"), post(check::check))
         .route(&format!("{each_registry}/replications"), get(registry::replications))
+        .route(&format!("{each_registry}/endpoints"), get(endpoints::show))
         .route(&format!("{each_registry}/iprules"), get(ip_rule::list))
         .route(
             &format!("{each_registry}/iprules/{{value}}"),

@@ -8,7 +8,8 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, events, management, network_rule, private_endpoint, registry, subnet, virtual_network,
+    Session, agent, check, check_health, client_rules, events, management, network_rule, private_endpoint, registry,
+    subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -34,12 +35,19 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             registry::update(session(terminal, socket, it.output), &it.name, &it.settings, it.if_match).await
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
+        Command::ClientRules(it) => {
+            client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format).await
+        }
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
         Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
         Command::Check(it) => {
             let session = session(terminal, socket, it.output);
             check::check(session, &it.name, it.source, it.vni, it.destination).await
+        }
+        Command::CheckHealth(mut it) => {
+            let (output, lines) = it.take_output();
+            check_health::check_health(session(terminal, socket, output), it, lines).await
         }
         Command::Events(it) if it.follow => {
             events::follow(session(terminal, socket, it.output), it.name.as_deref()).await

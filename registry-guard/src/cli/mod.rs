@@ -2,10 +2,14 @@
 
 mod arguments;
 mod client;
+mod client_rules;
 mod commands;
 mod dispatch;
+mod endpoints;
 mod failure;
+mod health;
 mod output;
+mod resolve;
 mod resource_path;
 mod terminal;
 mod view;

@@ -1,5 +1,6 @@
 //! What the host's owner wrote in config.toml: which interfaces carry traffic, and which registries listen where.
 
+mod data_endpoint;
 mod endpoint;
 mod error;
 mod forbidden;
@@ -8,6 +9,7 @@ mod interfaces;
 mod management;
 mod netns;
 mod principal;
+mod quota;
 mod raw;
 mod registry;
 mod responder;
@@ -147,6 +149,8 @@ pub struct RegistryHost {
     pub udp: UdpPolicy,
     /// Whether IP rules may name private addresses.
     pub private_ip_rules: bool,
+    /// How many rules it may have.
+    pub quota: policy::Quota,
     /// What the registry shows TLS clients; without it the endpoint is plain HTTP.
     pub certificate: Option<Certificate>,
     /// Where a refused client meets its 403.
@@ -274,9 +278,11 @@ impl Config {
             let addresses: BTreeSet<IpAddr> = registry.addresses().map(|address| address.ip()).collect();
             (registry.name.to_ascii_lowercase(), addresses.into_iter().collect())
         });
+        let quotas = self.registries.iter().map(|registry| (registry.name.to_ascii_lowercase(), registry.quota));
         policy::Limits {
             rules: self.limits.rules,
             private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
+            quotas: quotas.collect(),
             listening: listening.collect(),
             service_tags_cloud: self.service_tags.cloud.clone(),
         }

@@ -112,6 +112,7 @@ pub(super) struct Registry {
     pub(super) deny_response: Option<Text>,
     pub(super) udp: Option<Text>,
     pub(super) private_ip_rules: Option<Text>,
+    pub(super) quota: Option<Spanned<toml::Value>>,
     pub(super) certificate: Option<Text>,
     pub(super) key: Option<Text>,
     pub(super) forbidden_at: Option<Text>,

@@ -43,7 +43,7 @@ impl GuardConfig {
     }
 
     /// These interfaces are guarded.
-    pub fn on(interfaces: &[impl ToString]) -> Self {
+    pub fn on<T: ToString>(interfaces: &[T]) -> Self {
         Self {
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
             hotplug_interfaces: Vec::new(),
@@ -171,6 +171,16 @@ impl GuardConfig {
             self.further_tables += &principal.table("[[management.principal]]")?;
         }
         Ok(self)
+    }
+
+    /// The registry has this data endpoint: a region, and an address with port.
+    pub fn data_endpoint(self, region: &str, listen: &str) -> Self {
+        self.registry_line(format!("data-endpoints = [{{ region = {region:?}, listen = [{listen:?}] }}]"))
+    }
+
+    /// How many rules the registry may have, as TOML.
+    pub fn quota(self, quota: &str) -> Self {
+        self.registry_line(format!("quota = {quota}"))
     }
 
     fn registry_line(mut self, line: String) -> Self {

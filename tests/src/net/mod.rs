@@ -68,7 +68,7 @@ pub use ctr::Ctr;
 pub use curl::{Curl, Http};
 pub use daemon::Daemon;
 pub use docker::Docker;
-pub use docker_registry::DockerRegistry;
+pub use docker_registry::{DockerRegistry, Shown};
 pub use eventually::eventually;
 pub use everything::expect_same;
 pub use guard_config::GuardConfig;

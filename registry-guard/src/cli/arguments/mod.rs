@@ -2,6 +2,8 @@
 
 mod agent;
 mod check;
+mod check_health;
+mod client_rules;
 mod events;
 mod management;
 mod network_rule;
@@ -22,6 +24,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use check_health::CheckHealthArguments;
+pub(crate) use client_rules::Firewall;
 pub(crate) use management::ManagementCommand;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
@@ -34,6 +38,7 @@ pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
+use client_rules::ClientRulesArguments;
 use events::EventsArguments;
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
 
@@ -79,6 +84,8 @@ pub(crate) enum Command {
     Update(UpdateArguments),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
+    /// Print what a client's own firewall must allow
+    ClientRules(ClientRulesArguments),
     /// Add, list and remove the networks that may reach a registry
     #[command(subcommand)]
     NetworkRule(NetworkRuleCommand),
@@ -90,6 +97,8 @@ pub(crate) enum Command {
     Network(NetworkCommand),
     /// Ask the program loaded in the kernel what it does with a source
     Check(CheckArguments),
+    /// Look whether this machine can use a registry, and what to do if not
+    CheckHealth(CheckHealthArguments),
     /// Show whether everything is guarded, what is wrong if not, and the counters
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now
