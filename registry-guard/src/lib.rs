@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod handover;
+mod json_object;
 pub mod kernel;
 pub mod netfilter;
 pub mod netlink;

@@ -5,8 +5,8 @@ use axum::http::{HeaderName, StatusCode, header};
 use super::backend::Backend;
 use super::destroyed::Destroyed;
 use super::refusal::Refusal;
-use crate::agent::Changed;
-use crate::policy::Change;
+use crate::agent::{Changed, Imported};
+use crate::policy::{Change, ServiceTagFile};
 
 /// The revision that a change needs, from the header `If-Match`.
 pub(super) struct Condition {
@@ -20,6 +20,13 @@ impl Condition {
         let changed = agent.change(self.revision.as_deref(), change)?;
         self.destroyed.note(changed.destroyed);
         Ok(changed)
+    }
+
+    /// Replaces the service tags if the condition holds.
+    pub(super) fn import(&self, agent: &dyn Backend, file: ServiceTagFile) -> Result<Imported, Refusal> {
+        let imported = agent.import_service_tags(self.revision.as_deref(), file)?;
+        self.destroyed.note(imported.changed.destroyed);
+        Ok(imported)
     }
 }
 

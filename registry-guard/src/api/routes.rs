@@ -10,9 +10,10 @@ use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
-    check, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
+    check, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, service_tags, subnet,
+    subnet_rule,
 };
-use crate::policy::{resource_group_id, subscription_id};
+use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
 /// Every path of the API. A path meets the routes with its fixed words in lower case.
 pub(super) fn routes(agent: Shared) -> Router {
@@ -25,6 +26,11 @@ pub(super) fn routes(agent: Shared) -> Router {
     let networks = format!("{group}/providers/microsoft.network/virtualnetworks");
     let each_network = format!("{networks}/{{network}}");
     let one_registry = get(registry::show).patch(registry::patch).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
+
+    let all_tags = format!("{subscription}/providers/microsoft.network/locations/local/servicetags");
+    let tags = format!("{group}/providers/microsoft.network/locations/local/servicetags");
+    let published =
+        || get(service_tags::list).put(service_tags::put).layer(DefaultBodyLimit::max(ServiceTagFile::MOST_BYTES));
 
     let routes = Router::new()
         .route(&all_registries, get(registry::list))
@@ -56,6 +62,10 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(&each_network, get(network::show).put(network::put).delete(network::delete))
         .route(&format!("{each_network}/subnets"), get(subnet::list))
         .route(&format!("{each_network}/subnets/{{subnet}}"), get(subnet::show).put(subnet::put).delete(subnet::delete))
+        .route(&all_tags, published())
+        .route(&tags, published())
+        .route(&format!("{all_tags}/{{tag}}"), get(service_tags::show))
+        .route(&format!("{tags}/{{tag}}"), get(service_tags::show))
         .route("/status", get(service::status))
         .route("/events", get(events::events))
         .route("/detach", post(service::detach))

@@ -24,7 +24,7 @@ pub(crate) struct Call {
     path: String,
     if_match: Option<Revision>,
     must_be_new: bool,
-    body: Option<serde_json::Value>,
+    body: Option<Bytes>,
 }
 
 impl Call {
@@ -40,12 +40,17 @@ impl Call {
 
     /// Creates or replaces.
     pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
+        Self::put_as_it_is(path, json(&body))
+    }
+
+    /// Creates or replaces by JSON that somebody else wrote.
+    pub(crate) fn put_as_it_is(path: String, body: Bytes) -> Self {
         Self { body: Some(body), ..Self::new(Method::PUT, path) }
     }
 
     /// Changes what the body names, keeps the rest.
     pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::PATCH, path) }
+        Self { body: Some(json(&body)), ..Self::new(Method::PATCH, path) }
     }
 
     /// Removes.
@@ -55,7 +60,7 @@ impl Call {
 
     /// Asks.
     pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::POST, path) }
+        Self { body: Some(json(&body)), ..Self::new(Method::POST, path) }
     }
 
     /// Refused unless the policy is at this revision.
@@ -81,7 +86,7 @@ impl Call {
         let body = match self.body {
             Some(body) => {
                 request = request.header(CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
+                body
             }
             None => Bytes::new(),
         };
@@ -91,6 +96,10 @@ impl Call {
             ))
         })
     }
+}
+
+fn json(body: &serde_json::Value) -> Bytes {
+    Bytes::from(body.to_string())
 }
 
 /// The agent behind one socket.

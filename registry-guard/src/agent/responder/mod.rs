@@ -7,7 +7,7 @@ mod listeners;
 mod options;
 #[cfg(test)]
 mod tests;
-mod watched;
+pub(super) mod watched;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ const MOST_LINKS: usize = 40;
 
 /// The folders in which something changes when `path` comes to name other contents: that of the file, and that of every
 /// symbolic link on the way to it, be it a folder's or the file's own.
-pub(super) fn folders(path: &Path) -> BTreeSet<PathBuf> {
+pub(in crate::agent) fn folders(path: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let Ok(absolute) = std::path::absolute(path) else {
         return folders;
