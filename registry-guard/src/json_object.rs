@@ -12,8 +12,10 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         // Only what is bad is read twice: keeping track of the place costs time.
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) if error.path().iter().next().is_some() => format!("{}: {}", error.path(), error.inner()),
-            Err(error) => error.inner().to_string(),
+            Err(error) => match error.path().to_string().trim_end_matches(['.', '?']) {
+                "" => error.inner().to_string(),
+                path => format!("{path}: {}", error.inner()),
+            },
             Ok(_) => "something follows the JSON value".to_owned(),
         }
     })
