@@ -17,44 +17,6 @@ const REGISTRY: &str = GuardConfig::REGISTRY;
 const OFFICE: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 const OTHER: [&str; 2] = ["198.51.100.8", "2001:db8:1::8"];
 
-fn registry_of(source: &str, port: u16) -> SocketAddr {
-    match address(source) {
-        IpAddr::V4(_) => (Network::REGISTRY_V4, port).into(),
-        IpAddr::V6(_) => (Network::REGISTRY_V6, port).into(),
-    }
-}
-
-/// A connection that its client keeps open.
-struct KeptAlive {
-    name: String,
-    stream: TcpStream,
-}
-
-impl KeptAlive {
-    fn open(namespace: &Namespace, source: &str, port: u16) -> Result<Self> {
-        let stream = namespace.within(|| open(address(source), registry_of(source, port), LIMIT))??;
-        stream.set_read_timeout(Some(LIMIT))?;
-        Ok(Self { name: format!("{source} at port {port}"), stream })
-    }
-
-    /// It was ended by a reset, by the time this is asked.
-    fn assert_dead(mut self) {
-        self.stream.set_nonblocking(true).expect("a socket");
-        let read = self.stream.read(&mut [0]);
-        let reset = matches!(&read, Err(error) if error.kind() == ErrorKind::ConnectionReset);
-        assert!(reset, "{}: {read:?}", self.name);
-    }
-
-    /// Both ends can still write, and neither has anything to read.
-    fn assert_alive(&mut self) {
-        self.stream.set_nonblocking(true).expect("a socket");
-        self.stream.write_all(b"x").unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let read = self.stream.read(&mut [0]);
-        let silent = matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        assert!(silent, "{}: {read:?}", self.name);
-    }
-}
-
 fn dial(client: &Client, sources: &[&str]) -> Result<Vec<KeptAlive>> {
     sources.iter().map(|source| KeptAlive::open(client.namespace(), source, 443)).collect()
 }
