@@ -1,13 +1,12 @@
 //! A connection does not outlive the rule that let it in: it is dead when the command that denies its source returns.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, Curl, DockerRegistry, GuardConfig, Listener, Namespace, Network, Responder, Tls, address,
+    Agent, Client, Curl, DockerRegistry, GuardConfig, KeptAlive, Listener, Namespace, Network, Responder, Tls, address,
     eventually, open, run,
 };
 use tests::packet::{Ethernet, Ipv4, Tcp};
@@ -277,7 +276,9 @@ impl Telling {
 
     /// A TLS connection of one of the client's addresses, on which nothing was asked yet.
     fn dial(&self, client: &Client, source: &str) -> Result<Tls> {
-        let stream = client.namespace().within(|| open(address(source), registry_of(source, 443), LIMIT))??;
+        let stream = client
+            .namespace()
+            .within(|| open(address(source), Network::registry_of(address(source), 443), LIMIT))??;
         stream.set_read_timeout(Some(LIMIT))?;
         Tls::handshake(stream, self.registry.certificate())
     }
@@ -355,7 +356,7 @@ fn other_ports_and_other_registries_are_not_touched() -> Result<()> {
     elsewhere.iter_mut().for_each(KeptAlive::assert_alive);
     // A wildcard endpoint is told apart from the other one by its port.
     agent.json(["update", "-n", "fabrikam", "--default-action", "Deny"])?;
-    let (at_5000, mut at_8080): (Vec<_>, Vec<_>) = elsewhere.into_iter().partition(|kept| kept.name.ends_with("5000"));
+    let (at_5000, mut at_8080): (Vec<_>, Vec<_>) = elsewhere.into_iter().partition(|kept| kept.port() == 5000);
     at_5000.into_iter().for_each(KeptAlive::assert_dead);
     at_8080.iter_mut().for_each(KeptAlive::assert_alive);
     Ok(())

@@ -1,7 +1,6 @@
 //! Service tags: a file of real size, newer files under traffic, rules whose tag comes and goes, and the watched path.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -26,13 +25,6 @@ const ATTEMPTS_AT_LEAST: u64 = 1000;
 /// The guard answers those that it denies with a reset. Only a starved machine loses a SYN, and sends it again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn registry_of(source: IpAddr) -> SocketAddr {
-    match source {
-        IpAddr::V4(_) => (Network::REGISTRY_V4, 443).into(),
-        IpAddr::V6(_) => (Network::REGISTRY_V6, 443).into(),
-    }
-}
-
 /// A file of real size whose largest tag has the prefixes of clients: the same ones in other words in every second file.
 fn large(number: u64) -> PublishedTags {
     let odd: &[&str] = &["198.51.100.0/28", "2001:db8:1::/124", "198.51.100.16/28", "2001:db8:1::10/124"];
@@ -52,7 +44,7 @@ fn tag_rule(agent: &Agent, verb: &str, tag: &str) -> Result<Value> {
 
 fn outcome(client: &Client, source: &str) -> Result<Outcome> {
     let source = address(source);
-    Ok(client.connect(source, registry_of(source), PATIENCE)?.outcome)
+    Ok(client.connect(source, Network::registry_of(source, 443), PATIENCE)?.outcome)
 }
 
 fn assert_all(client: &Client, sources: &[&str], expected: Outcome) -> Result<()> {
@@ -125,7 +117,8 @@ fn a_newer_file_of_real_size_changes_verdicts_and_no_allowed_connection_is_lost(
     assert_eq!(tag_rule(&agent, "add", tag)?["hits"], 4);
 
     let traffic = |sources: [&str; 2]| -> Result<Vec<Traffic>> {
-        let start = |source| Traffic::start(&client, address(source), registry_of(address(source)), PATIENCE);
+        let start =
+            |source| Traffic::start(&client, address(source), Network::registry_of(address(source), 443), PATIENCE);
         sources.into_iter().map(start).collect()
     };
     let (allowed, denied) = (traffic(STAYS)?, traffic(NEVER)?);

@@ -12,7 +12,8 @@ use super::network::Network;
 /// A connection to the registry that its client keeps open.
 #[derive(Debug)]
 pub struct KeptAlive {
-    name: String,
+    source: IpAddr,
+    port: u16,
     stream: TcpStream,
 }
 
@@ -23,12 +24,14 @@ impl KeptAlive {
     /// Opens one from `source`, an address in `namespace`, to the registry's address of its family.
     pub fn open(namespace: &Namespace, source: &str, port: u16) -> Result<Self> {
         let source = address(source);
-        let registry = match source {
-            IpAddr::V4(_) => (Network::REGISTRY_V4, port).into(),
-            IpAddr::V6(_) => (Network::REGISTRY_V6, port).into(),
-        };
+        let registry = Network::registry_of(source, port);
         let stream = namespace.within(|| open(source, registry, Self::LIMIT))??;
-        Ok(Self { name: format!("{source} at port {port}"), stream })
+        Ok(Self { source, port, stream })
+    }
+
+    /// The registry's port that it goes to.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// It was ended by a reset, by the time this is asked.
@@ -40,7 +43,7 @@ impl KeptAlive {
         self.stream.set_nonblocking(true).expect("a socket");
         let read = self.stream.read(&mut [0]);
         let reset = matches!(&read, Err(error) if error.kind() == ErrorKind::ConnectionReset);
-        assert!(reset, "{}: {read:?}", self.name);
+        assert!(reset, "{} at port {}: {read:?}", self.source, self.port);
     }
 
     /// Both ends can still write, and neither has anything to read.
@@ -50,9 +53,9 @@ impl KeptAlive {
     /// If they cannot.
     pub fn assert_alive(&mut self) {
         self.stream.set_nonblocking(true).expect("a socket");
-        self.stream.write_all(b"x").unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        self.stream.write_all(b"x").unwrap_or_else(|error| panic!("{} at port {}: {error}", self.source, self.port));
         let read = self.stream.read(&mut [0]);
         let silent = matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        assert!(silent, "{}: {read:?}", self.name);
+        assert!(silent, "{} at port {}: {read:?}", self.source, self.port);
     }
 }

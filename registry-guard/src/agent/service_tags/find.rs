@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -71,10 +72,12 @@ fn present(path: &Path) -> io::Result<Vec<(PathBuf, Identity)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
         let path = entry?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let begins = |name: &OsStr| name.to_string_lossy().to_ascii_lowercase().starts_with("servicetags_");
+        let is_json = |extension: &OsStr| extension.eq_ignore_ascii_case("json");
+        let is_named = path.file_name().is_some_and(begins) && path.extension().is_some_and(is_json);
         // One that is gone meanwhile, or a link to nothing, is not there.
-        let found = fs::metadata(&path).ok().filter(|found| found.is_file());
-        if let Some(found) = found.filter(|_| name.starts_with("servicetags_") && name.ends_with(".json")) {
+        let found = fs::metadata(&path).ok().filter(Metadata::is_file);
+        if let Some(found) = found.filter(|_| is_named) {
             files.push((path, Identity::of(&found)));
         }
     }

@@ -49,8 +49,8 @@ impl Agent {
         let changed = self.change_in(&mut **store, if_match, &change)?;
         let policy = self.read(Policy::clone);
         drop(store);
-        let changes = ServiceTagsChanges::between(before.as_deref(), policy.service_tags.as_deref());
-        let imported = Imported { changed, changes, policy };
+        let difference = ServiceTagsChanges::between(before.as_deref(), policy.service_tags.as_deref());
+        let imported = Imported { changed, changes: difference, policy };
         log(&imported);
         Ok(imported)
     }

@@ -2,7 +2,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::agent::{Changed, Imported};
-use crate::policy::{Action, ServiceTagsChanges, TagChange};
+use crate::policy::{Action, ServiceTagRule, ServiceTags, ServiceTagsChanges, TagChange};
 
 /// What became of a published file.
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ impl<'a> ImportedView<'a> {
             change_number: tags.map(|tags| tags.change_number),
             imported: tags.map(|tags| tags.imported.as_str()),
             tags: tags.map_or(0, |tags| tags.tags.len()),
-            prefixes: tags.map_or(0, |tags| tags.prefix_count()),
+            prefixes: tags.map_or(0, ServiceTags::prefix_count),
             tags_added: added,
             tags_removed: removed,
             tags_changed: prefixes.iter().filter(stayed).map(change).collect(),
@@ -104,7 +104,7 @@ fn rules(imported: &Imported) -> Vec<Rule<'_>> {
 }
 
 fn warnings(imported: &Imported) -> Vec<String> {
-    let warning = |(registry, rule): (&str, &crate::policy::ServiceTagRule)| {
+    let warning = |(registry, rule): (&str, &ServiceTagRule)| {
         let tag = &rule.tag;
         format!(
             "registry {registry}: the rule for service tag {tag} stays and allows nobody, since this file has no prefixes of it"

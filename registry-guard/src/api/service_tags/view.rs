@@ -1,6 +1,6 @@
 use ipnet::IpNet;
 use serde::Serialize;
-use serde::ser::{SerializeSeq, Serializer};
+use serde::ser::Serializer;
 
 use crate::api::answer::etag;
 use crate::policy::{ServiceTag, ServiceTags, service_tag_id, service_tags_id};
@@ -18,9 +18,11 @@ pub(super) struct ListView<'a> {
     cloud: Option<&'a str>,
     change_number: Option<u64>,
     imported: Option<&'a str>,
-    #[serde(serialize_with = "each")]
-    values: Option<&'a ServiceTags>,
+    values: Values<'a>,
 }
+
+/// Each of them, in the order of their names.
+struct Values<'a>(Option<&'a ServiceTags>);
 
 /// One service tag.
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ impl<'a> ListView<'a> {
             cloud: tags.map(|tags| tags.cloud.as_str()),
             change_number: tags.map(|tags| tags.change_number),
             imported: tags.map(|tags| tags.imported.as_str()),
-            values: tags,
+            values: Values(tags),
         }
     }
 }
@@ -80,10 +82,9 @@ impl<'a> TagView<'a> {
     }
 }
 
-fn each<S: Serializer>(tags: &Option<&ServiceTags>, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut list = serializer.serialize_seq(None)?;
-    for tag in tags.iter().flat_map(|tags| tags.tags.values()) {
-        list.serialize_element(&TagView::new(tag, None))?;
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tags = self.0.iter().flat_map(|tags| tags.tags.values());
+        serializer.collect_seq(tags.map(|tag| TagView::new(tag, None)))
     }
-    list.end()
 }

@@ -74,8 +74,8 @@ impl Backend for StandIn {
         let changed =
             self.change(if_match, &Change::ImportServiceTags { file, at: "2026-07-01T08:00:00Z".to_owned() })?;
         let policy = self.policy();
-        let changes = ServiceTagsChanges::between(before.service_tags.as_deref(), policy.service_tags.as_deref());
-        Ok(Imported { changed, changes, policy })
+        let difference = ServiceTagsChanges::between(before.service_tags.as_deref(), policy.service_tags.as_deref());
+        Ok(Imported { changed, changes: difference, policy })
     }
 
     fn check(

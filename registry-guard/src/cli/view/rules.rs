@@ -52,6 +52,7 @@ pub(crate) struct ServiceTagRule<'a> {
 /// `network-rule list`
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the output")]
 pub(crate) struct RuleListView<'a> {
     /// In the order they were added.
     pub(crate) ip_rules: Vec<IpRule<'a>>,
