@@ -131,12 +131,14 @@ fn with_other_prefixes(before: &Policy, after: &ServiceTags) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use registry_guard_common::Reason;
 
     use super::*;
     use crate::policy::{
-        Action, BypassOptions, ConnectionStatus, PublicNetworkAccess, REGISTRY_SERVICE, Registry, Settings, Subnet,
-        SubnetId, VirtualNetwork,
+        Action, BypassOptions, ConnectionStatus, PublicNetworkAccess, REGISTRY_SERVICE, Registry, ServiceTag, Settings,
+        Subnet, SubnetId, VirtualNetwork,
     };
 
     const SLOT: u32 = 3;
@@ -352,5 +354,58 @@ mod tests {
         assert_eq!(plan(&policy, std::slice::from_ref(&renumbered)), Plan::Nothing);
         policy.apply(&[put(&endpoint("10.1.0.4", ConnectionStatus::Approved))]);
         assert_eq!(plan(&policy, &[renumbered]), Plan::Swap(vec![contoso()]));
+    }
+
+    fn tags(prefixes: &[&str]) -> Arc<ServiceTags> {
+        let tag = ServiceTag {
+            name: "Storage".to_owned(),
+            change_number: None,
+            region: String::new(),
+            platform: String::new(),
+            system_service: String::new(),
+            prefixes: prefixes.iter().map(|prefix| prefix.parse().unwrap()).collect(),
+        };
+        let tags = [("storage".to_owned(), tag)].into();
+        Arc::new(ServiceTags { cloud: "Public".to_owned(), change_number: 1, imported: String::new(), tags })
+    }
+
+    /// A policy in which `contoso` has a rule for a service tag of one prefix, that of an IP rule of everyone's.
+    fn policy_with_tag(action: Action) -> Policy {
+        let mut policy = policy(&[]);
+        policy.service_tags = Some(tags(&["203.0.113.0/24"]));
+        let rule = ServiceTagRule { tag: "STORAGE".to_owned(), action, counter: 9 };
+        policy.registries.get_mut("contoso").unwrap().service_tag_rules.push(rule);
+        policy
+    }
+
+    #[test]
+    fn the_row_of_a_service_tag_is_back_when_the_ip_rule_above_it_goes() {
+        for (action, denies) in [(Action::Allow, false), (Action::Deny, true)] {
+            let mut policy = policy_with_tag(action);
+            let above = rule("203.0.113.0/24", Action::Allow);
+            let remove = Edit::RemoveIpRule { registry: contoso(), prefix: above.prefix };
+            let removed = plan(&policy, std::slice::from_ref(&remove));
+            let Plan::Insert { slot: SLOT, row: back, before: Some(before) } = removed else { panic!("{removed:?}") };
+            assert_eq!((before, back.place(), back.entry().counter()), (row(&above), before.place(), 9));
+            assert_eq!(removed.may_deny(&policy).is_empty(), !denies);
+
+            policy.apply(&[remove]);
+            let insert = Edit::InsertIpRule { registry: contoso(), rule: above.clone() };
+            let expected = Plan::Insert { slot: SLOT, row: row(&above), before: Some(back) };
+            assert_eq!(plan(&policy, &[insert]), expected, "and what takes it away knows what there was");
+        }
+    }
+
+    #[test]
+    fn new_service_tags_concern_the_registries_whose_rules_name_a_changed_one() {
+        let without = policy(&[]);
+        let policy = policy_with_tag(Action::Allow);
+        let import = |prefixes: &[&str]| [Edit::ImportServiceTags(tags(prefixes))];
+        assert_eq!(plan(&policy, &import(&["203.0.113.0/24"])), Plan::Nothing, "the same prefixes");
+        assert_eq!(plan(&policy, &import(&["203.0.113.0/25"])), Plan::Swap(vec![contoso()]));
+        assert_eq!(plan(&policy, &import(&[])), Plan::Swap(vec![contoso()]));
+        assert_eq!(plan(&without, &import(&["192.0.2.0/24"])), Plan::Nothing, "no rule names it");
+        let remove = Edit::RemoveServiceTagRule { registry: contoso(), tag: "STORAGE".to_owned() };
+        assert_eq!(plan(&policy, &[remove]), Plan::Swap(vec![contoso()]));
     }
 }

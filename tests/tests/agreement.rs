@@ -22,7 +22,9 @@ fn same(reason: Reason, naive: Verdict) -> bool {
         ),
         Verdict::Allow(Allowed::AtPrivateEndpoint) => reason == Reason::PrivateEndpoint,
         Verdict::Allow(Allowed::TrustedService) => reason == Reason::TrustedService,
-        Verdict::Allow(Allowed::ByRule) => matches!(reason, Reason::IpRule | Reason::SubnetRule),
+        Verdict::Allow(Allowed::ByRule) => {
+            matches!(reason, Reason::IpRule | Reason::SubnetRule | Reason::ServiceTagRule)
+        }
         Verdict::Allow(Allowed::ByDefault) => reason == Reason::DefaultAllow,
         Verdict::Deny(denied) => {
             reason

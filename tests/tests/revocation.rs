@@ -1,13 +1,12 @@
 //! A connection does not outlive the rule that let it in: it is dead when the command that denies its source returns.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, Curl, DockerRegistry, GuardConfig, Listener, Namespace, Network, Responder, Tls, address,
+    Agent, Client, Curl, DockerRegistry, GuardConfig, KeptAlive, Listener, Namespace, Network, Responder, Tls, address,
     eventually, open, run,
 };
 use tests::packet::{Ethernet, Ipv4, Tcp};
@@ -16,44 +15,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 const REGISTRY: &str = GuardConfig::REGISTRY;
 const OFFICE: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 const OTHER: [&str; 2] = ["198.51.100.8", "2001:db8:1::8"];
-
-fn registry_of(source: &str, port: u16) -> SocketAddr {
-    match address(source) {
-        IpAddr::V4(_) => (Network::REGISTRY_V4, port).into(),
-        IpAddr::V6(_) => (Network::REGISTRY_V6, port).into(),
-    }
-}
-
-/// A connection that its client keeps open.
-struct KeptAlive {
-    name: String,
-    stream: TcpStream,
-}
-
-impl KeptAlive {
-    fn open(namespace: &Namespace, source: &str, port: u16) -> Result<Self> {
-        let stream = namespace.within(|| open(address(source), registry_of(source, port), LIMIT))??;
-        stream.set_read_timeout(Some(LIMIT))?;
-        Ok(Self { name: format!("{source} at port {port}"), stream })
-    }
-
-    /// It was ended by a reset, by the time this is asked.
-    fn assert_dead(mut self) {
-        self.stream.set_nonblocking(true).expect("a socket");
-        let read = self.stream.read(&mut [0]);
-        let reset = matches!(&read, Err(error) if error.kind() == ErrorKind::ConnectionReset);
-        assert!(reset, "{}: {read:?}", self.name);
-    }
-
-    /// Both ends can still write, and neither has anything to read.
-    fn assert_alive(&mut self) {
-        self.stream.set_nonblocking(true).expect("a socket");
-        self.stream.write_all(b"x").unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let read = self.stream.read(&mut [0]);
-        let silent = matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        assert!(silent, "{}: {read:?}", self.name);
-    }
-}
 
 fn dial(client: &Client, sources: &[&str]) -> Result<Vec<KeptAlive>> {
     sources.iter().map(|source| KeptAlive::open(client.namespace(), source, 443)).collect()
@@ -315,7 +276,9 @@ impl Telling {
 
     /// A TLS connection of one of the client's addresses, on which nothing was asked yet.
     fn dial(&self, client: &Client, source: &str) -> Result<Tls> {
-        let stream = client.namespace().within(|| open(address(source), registry_of(source, 443), LIMIT))??;
+        let stream = client
+            .namespace()
+            .within(|| open(address(source), Network::registry_of(address(source), 443), LIMIT))??;
         stream.set_read_timeout(Some(LIMIT))?;
         Tls::handshake(stream, self.registry.certificate())
     }
@@ -393,7 +356,7 @@ fn other_ports_and_other_registries_are_not_touched() -> Result<()> {
     elsewhere.iter_mut().for_each(KeptAlive::assert_alive);
     // A wildcard endpoint is told apart from the other one by its port.
     agent.json(["update", "-n", "fabrikam", "--default-action", "Deny"])?;
-    let (at_5000, mut at_8080): (Vec<_>, Vec<_>) = elsewhere.into_iter().partition(|kept| kept.name.ends_with("5000"));
+    let (at_5000, mut at_8080): (Vec<_>, Vec<_>) = elsewhere.into_iter().partition(|kept| kept.port() == 5000);
     at_5000.into_iter().for_each(KeptAlive::assert_dead);
     at_8080.iter_mut().for_each(KeptAlive::assert_alive);
     Ok(())

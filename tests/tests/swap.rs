@@ -1,6 +1,5 @@
 //! No packet meets half a policy: rules are replaced under traffic.
 
-use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,13 +17,6 @@ const RULES: u32 = 2000;
 
 const ALLOWED: [&str; 2] = ["198.51.100.7", "2001:db8:1::7"];
 const DENIED: [&str; 2] = ["198.51.100.66", "2001:db8:1::66"];
-
-fn registry_of(source: IpAddr) -> SocketAddr {
-    match source {
-        IpAddr::V4(_) => (Network::REGISTRY_V4, 443).into(),
-        IpAddr::V6(_) => (Network::REGISTRY_V6, 443).into(),
-    }
-}
 
 /// A list of rules that allows [`ALLOWED`] and not [`DENIED`]. The two lists say so in different words: `narrow` names who may
 /// come; the other allows everyone around and makes an exception. Half of one and half of the other lets the denied in, or
@@ -62,7 +54,7 @@ impl Crowd {
         let limit = Duration::from_mins(1);
         let start = |client: &Client, sources: [&str; 2]| -> Result<Vec<Traffic>> {
             let sources = sources.into_iter().map(address);
-            sources.map(|source| Traffic::start(client, source, registry_of(source), limit)).collect()
+            sources.map(|source| Traffic::start(client, source, Network::registry_of(source, 443), limit)).collect()
         };
         Ok(Self { allowed: start(allowed, ALLOWED)?, denied: start(denied, DENIED)? })
     }

@@ -8,6 +8,7 @@ use super::enforcement::Enforcement;
 use super::{Agent, AgentError, Changed};
 use crate::plan::{Plan, plan};
 use crate::policy::{Change, Edit, Policy, Subject};
+use crate::store::Store;
 
 impl Agent {
     /// Makes a change and returns after the kernel enforces it. Blocks.
@@ -16,7 +17,16 @@ impl Agent {
     ///
     /// See [`AgentError`]; nothing has changed then.
     pub fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
-        let mut store = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change_in(&mut **self.store(), if_match, change)
+    }
+
+    /// As [`Agent::change`], for whoever holds the store.
+    pub(super) fn change_in(
+        &self,
+        store: &mut dyn Store,
+        if_match: Option<&str>,
+        change: &Change,
+    ) -> Result<Changed, AgentError> {
         if self.is_detached() {
             return Err(AgentError::Detached);
         }

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use registry_guard_common::{Class, NO_COUNTER, Reason};
 
 use super::interfaces::enforced_on;
 use super::report::{CheckReport, CheckVerdict};
 use super::{Agent, AgentError, question};
-use crate::policy::{Registry, private_endpoint_connection_id};
+use crate::policy::{Policy, Registry, private_endpoint_connection_id};
 
 impl Agent {
     /// Asks the loaded program what it does with a connection from `source` to `destination`, or else to where such a source
@@ -33,6 +34,7 @@ impl Agent {
             verdict: CheckVerdict::NotGuarded,
             reason: "NotGuarded",
             rule: None,
+            prefix: None,
             message: String::new(),
             enforced_on: enforced_on(self.kernel().program_id(), &self.links()?),
             revision,
@@ -57,6 +59,7 @@ impl Agent {
         } else if answer.counter != NO_COUNTER {
             report.rule =
                 self.read(|policy| policy.registry(&report.registry).and_then(|r| rule_of(r, answer.counter)));
+            report.prefix = self.read(|policy| prefix_of(policy, &report.registry, answer.counter, source));
         }
         answer.reason.sentence().clone_into(&mut report.message);
         if answer.reason == Reason::UntrustedVtep && self.config().vxlan.trusted_vteps.is_empty() {
@@ -84,8 +87,17 @@ impl Agent {
 /// The rule of `registry` with this hit counter, as its owner spelled it.
 fn rule_of(registry: &Registry, counter: u32) -> Option<String> {
     let ip = registry.ip_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.value.clone());
+    let tag = registry.service_tag_rules.iter().find(|rule| rule.counter == counter).map(|rule| rule.tag.clone());
     let subnet = registry.subnet_rules.iter().find(|rule| rule.counter == counter);
     let endpoint = registry.private_endpoints.iter().find(|endpoint| endpoint.counter == counter);
-    ip.or_else(|| subnet.map(|rule| rule.subnet.to_string()))
+    ip.or(tag)
+        .or_else(|| subnet.map(|rule| rule.subnet.to_string()))
         .or_else(|| endpoint.map(|endpoint| private_endpoint_connection_id(&registry.name, &endpoint.name)))
+}
+
+/// The most specific prefix that covers `source`, of the service tag that the rule of `registry` with this hit counter names.
+fn prefix_of(policy: &Policy, registry: &str, counter: u32, source: IpAddr) -> Option<IpNet> {
+    let rule = policy.registry(registry)?.service_tag_rules.iter().find(|rule| rule.counter == counter)?;
+    let covering = policy.service_tag_prefixes(&rule.tag).iter().filter(|prefix| prefix.contains(&source));
+    covering.max_by_key(|prefix| prefix.prefix_len()).copied()
 }

@@ -20,7 +20,7 @@ use super::blind_spots::{self, BlindSpots};
 use super::interfaces::{Interfaces, preflight};
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, steering};
+use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_tags, steering};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
@@ -103,6 +103,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         accounts: Mutex::new(accounts),
         responder_present: watch::Sender::new(false),
         responder_problem: Mutex::new(None),
+        service_tags_problem: Mutex::new(None),
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;
@@ -117,6 +118,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         });
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
+    tokio::spawn(service_tags::follow(agent.clone()));
     tokio::spawn(second_layer::vouch(agent.clone()));
     tokio::spawn(blind_spots::follow(agent.clone()));
     tokio::spawn(steering::steer(agent.clone(), options.responder_socket));

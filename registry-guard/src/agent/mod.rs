@@ -20,6 +20,7 @@ mod report;
 pub mod responder;
 mod revocation;
 mod second_layer;
+mod service_tags;
 mod status;
 mod steering;
 mod zones;
@@ -39,8 +40,9 @@ pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECEN
 pub use self::error::AgentError;
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
-    State, Status,
+    ServiceTagsStatus, State, Status,
 };
+pub use self::service_tags::Imported;
 
 use self::accounts::Accounts;
 use self::blind_spots::BlindSpots;
@@ -86,6 +88,8 @@ struct Inner {
     responder_present: watch::Sender<bool>,
     /// What keeps a responder from being supplied.
     responder_problem: Mutex<Option<String>>,
+    /// What is wrong with the files at the watched path.
+    service_tags_problem: Mutex<Option<String>>,
 }
 
 /// What became of a change.
@@ -137,7 +141,7 @@ impl Agent {
     /// If a pin cannot be removed.
     pub fn detach(&self) -> Result<Vec<String>, AgentError> {
         // A change that is being carried out is finished first.
-        let _one_at_a_time = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.store();
         // Whoever is following the second layer is finished too, and would attach it again otherwise.
         let _layer = self.second_layer();
         self.0.detached.store(true, Ordering::SeqCst);
@@ -176,6 +180,11 @@ impl Agent {
 
     fn links(&self) -> Result<Vec<Link>, AgentError> {
         Ok(self.0.lister.list_blocking()?)
+    }
+
+    /// Whoever holds it is the only one who changes anything.
+    fn store(&self) -> MutexGuard<'_, Box<dyn Store>> {
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kernel(&self) -> MutexGuard<'_, Kernel> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::netlink::RunningMode;
@@ -27,6 +28,9 @@ pub struct CheckReport {
     pub reason: &'static str,
     /// The rule, the private endpoint connection or the trusted service that decided, if one did.
     pub rule: Option<String>,
+    /// The prefix of the service tag that decided, if `rule` is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<IpNet>,
     /// The answer as a sentence.
     pub message: String,
     /// The interfaces on which this program stands; on others nothing is enforced.
@@ -76,6 +80,8 @@ pub struct Status {
     pub program: ProgramStatus,
     /// The names of the services that this host trusts.
     pub trusted_services: Vec<String>,
+    /// The service tags that rules can name.
+    pub service_tags: ServiceTagsStatus,
     /// What stands behind the interfaces.
     pub second_layer: SecondLayerStatus,
     /// The named interfaces.
@@ -100,6 +106,26 @@ pub struct ProgramStatus {
     pub vxlan_port: u16,
     /// Outer sources whose VXLAN packets carry an identity.
     pub trusted_vteps: Vec<String>,
+}
+
+/// The service tags that are held, and where newer ones come from.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceTagsStatus {
+    /// The cloud of the file that is held; absent before the first one.
+    pub cloud: Option<String>,
+    /// The number of that file.
+    pub change_number: Option<u64>,
+    /// When it was imported, RFC 3339 in UTC.
+    pub imported: Option<String>,
+    /// How many tags it has.
+    pub tags: usize,
+    /// How many prefixes they have; many are in more than one.
+    pub prefixes: usize,
+    /// The watched path, if there is one.
+    pub watch: Option<PathBuf>,
+    /// Why what is at that path was not imported, if it was not.
+    pub problem: Option<String>,
 }
 
 /// The programs at the sockets, and who answers for them.
@@ -183,6 +209,10 @@ pub struct RegistryStatus {
     pub ip_rules: usize,
     /// Number of virtual network rules.
     pub virtual_network_rules: usize,
+    /// Number of service-tag rules.
+    pub service_tag_rules: usize,
+    /// The service tags that rules name and that have no prefixes at present.
+    pub unresolved_service_tags: Vec<String>,
     /// Connection attempts by reason.
     pub counters: BTreeMap<&'static str, u64>,
     /// What was done about them. Lookups are packets that belong to no connection, not connections.

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use registry_guard_common::{LAYOUT_VERSION, Reason};
 
-use super::report::{InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, State, Status};
+use super::report::{
+    InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, ServiceTagsStatus, State, Status,
+};
 use super::{Agent, AgentError};
 use crate::config::DenyResponse;
 use crate::kernel::{GUARD_SK_LOOKUP, GUARD_XDP};
+use crate::policy::{Action, Policy};
 
 impl Agent {
     /// How registry-guard stands. Blocks.
@@ -41,6 +44,7 @@ impl Agent {
         }
         problems.extend(self.0.blind_spots.problems());
         problems.extend(self.0.revocations.problems());
+        problems.extend(self.read(denying_nobody));
         let config = self.config();
         let (revision, registries) = self.read(|policy| {
             let registries = config.registries.iter().filter_map(|host| {
@@ -59,6 +63,11 @@ impl Agent {
                     private_endpoint_connections: registry.private_endpoints.len(),
                     ip_rules: registry.ip_rules.len(),
                     virtual_network_rules: registry.subnet_rules.len(),
+                    service_tag_rules: registry.service_tag_rules.len(),
+                    unresolved_service_tags: policy
+                        .unresolved_service_tags(registry)
+                        .map(|rule| rule.tag.clone())
+                        .collect(),
                     counters: named(reasons.remove(&Some(registry.slot))),
                     outcomes: outcomes
                         .remove(&registry.slot)
@@ -88,6 +97,7 @@ impl Agent {
                 trusted_vteps: config.vxlan.trusted_vteps.iter().map(ToString::to_string).collect(),
             },
             trusted_services: config.trusted_services.iter().map(|service| service.name.clone()).collect(),
+            service_tags: self.service_tags_status(),
             second_layer,
             interfaces,
             registries,
@@ -105,6 +115,19 @@ impl Agent {
             (kernel.program_id(), kernel.linked()?)
         };
         Ok(self.interfaces().status(self.config(), program, &links, &linked))
+    }
+
+    fn service_tags_status(&self) -> ServiceTagsStatus {
+        let held = self.read(|policy| policy.service_tags.clone());
+        ServiceTagsStatus {
+            cloud: held.as_ref().map(|tags| tags.cloud.clone()),
+            change_number: held.as_ref().map(|tags| tags.change_number),
+            imported: held.as_ref().map(|tags| tags.imported.clone()),
+            tags: held.as_ref().map_or(0, |tags| tags.tags.len()),
+            prefixes: held.as_ref().map_or(0, |tags| tags.prefix_count()),
+            watch: self.config().service_tags.watch.clone(),
+            problem: self.service_tags_problem(),
+        }
     }
 
     /// The second layer, and whether it guards anything.
@@ -126,4 +149,14 @@ impl Agent {
 
 fn named(reasons: Option<BTreeMap<Reason, u64>>) -> BTreeMap<&'static str, u64> {
     reasons.into_iter().flatten().map(|(reason, packets)| (reason.name(), packets)).collect()
+}
+
+/// A Deny rule whose service tag is gone while config.toml did not name its registry, so that nobody could be refused the file.
+fn denying_nobody(policy: &Policy) -> Vec<String> {
+    let rules = |registry| policy.unresolved_service_tags(registry).filter(|rule| rule.action == Action::Deny);
+    let problem = |name: &str, tag: &str| {
+        format!("registry {name}: the Deny rule for service tag {tag} denies nobody, since the tag has no prefixes")
+    };
+    let registries = policy.registries.values();
+    registries.flat_map(|registry| rules(registry).map(|rule| problem(&registry.name, &rule.tag))).collect()
 }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, AgentError, Changed, Denials};
+use crate::agent::{Agent, AgentError, Changed, Denials, Imported};
 use crate::config::Config;
-use crate::policy::{Change, Policy};
+use crate::policy::{Change, Policy, ServiceTagFile};
 
 /// What the API asks of the agent. Everything but `policy`, `config` and `denials` blocks.
 pub(super) trait Backend: Send + Sync {
@@ -16,6 +16,9 @@ pub(super) trait Backend: Send + Sync {
 
     /// Returns after the kernel enforces the change.
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError>;
+
+    /// Returns after the kernel enforces the new prefixes.
+    fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError>;
 
     fn check(
         &self,
@@ -49,6 +52,10 @@ impl Backend for Agent {
 
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
         Self::change(self, if_match, change)
+    }
+
+    fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
+        Self::import_service_tags(self, if_match, file)
     }
 
     fn check(

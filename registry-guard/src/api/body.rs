@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
+use crate::json_object;
+use crate::policy::ServiceTagFile;
 
 /// The most bytes of a body that replaces whole lists.
 pub(super) const MOST_BYTES_OF_LISTS: usize = 512 << 20;
@@ -23,8 +25,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             let status = rejection.status();
             if status == StatusCode::PAYLOAD_TOO_LARGE {
                 let message = format!(
-                    "the body is too large; accepted: {} MiB where whole lists of rules are replaced, {} MiB elsewhere",
+                    "the body is too large; accepted: {} MiB where whole lists of rules are replaced, {} MiB for a file of service tags, {} MiB elsewhere",
                     MOST_BYTES_OF_LISTS >> 20,
+                    ServiceTagFile::MOST_BYTES >> 20,
                     MOST_BYTES >> 20
                 );
                 return Refusal::new(status, "RequestEntityTooLarge", message);
@@ -37,22 +40,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 impl Body {
     /// The body as JSON of one shape; an error names the place in it.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        let refuse = |problem: &str| {
-            Refusal::new(StatusCode::BAD_REQUEST, "InvalidRequestContent", format!("the body is not valid: {problem}"))
-        };
-        // A list of values in the right order would else pass for an object.
-        if self.0.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-            return Err(refuse("expected a JSON object"));
-        }
-        serde_json::from_slice(&self.0).map_err(|_| {
-            // Only a bad body is read twice: keeping track of the place costs time.
-            let mut reader = serde_json::Deserializer::from_slice(&self.0);
-            let message = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-                Err(error) if error.path().iter().next().is_some() => format!("{}: {}", error.path(), error.inner()),
-                Err(error) => error.inner().to_string(),
-                Ok(_) => "something follows the JSON value".to_owned(),
-            };
-            refuse(&message)
+        json_object::read(&self.0).map_err(|problem| {
+            let message = format!("the body is not valid: {problem}");
+            Refusal::new(StatusCode::BAD_REQUEST, "InvalidRequestContent", message)
         })
     }
 

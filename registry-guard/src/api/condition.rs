@@ -8,8 +8,8 @@ use super::caller::Caller;
 use super::destroyed::Destroyed;
 use super::refusal::Refusal;
 use super::request_log::CorrelationId;
-use crate::agent::Changed;
-use crate::policy::Change;
+use crate::agent::{Changed, Imported};
+use crate::policy::{Change, ServiceTagFile};
 
 /// The revision that a change needs, from the header `If-Match`.
 pub(super) struct Condition {
@@ -25,12 +25,23 @@ impl Condition {
     /// Makes the change if the condition holds, and logs whose it was.
     pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
         let changed = agent.change(self.revision.as_deref(), change)?;
+        self.carried_out(&changed);
+        Ok(changed)
+    }
+
+    /// Replaces the service tags if the condition holds, and logs who did.
+    pub(super) fn import(&self, agent: &dyn Backend, file: ServiceTagFile) -> Result<Imported, Refusal> {
+        let imported = agent.import_service_tags(self.revision.as_deref(), file)?;
+        self.carried_out(&imported.changed);
+        Ok(imported)
+    }
+
+    fn carried_out(&self, changed: &Changed) {
         self.destroyed.note(changed.destroyed);
-        let Changed { revision, changed: changed_anything, destroyed } = changed;
+        let Changed { revision, changed, destroyed } = *changed;
         let (caller, method, path) = (&self.caller, &self.method, &self.path);
         let id = self.id.as_ref().map(CorrelationId::as_str);
-        info!(%caller, %method, ?path, revision, changed = changed_anything, destroyed, id, "request carried out");
-        Ok(changed)
+        info!(%caller, %method, ?path, revision, changed, destroyed, id, "request carried out");
     }
 }
 

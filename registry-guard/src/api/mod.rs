@@ -29,6 +29,7 @@ mod segment;
 mod serve;
 mod service;
 mod service_tag_rule;
+mod service_tags;
 mod socket;
 mod subnet;
 mod subnet_rule;

@@ -139,6 +139,12 @@ const DECLARED: &[Declared] = &[
         "Microsoft.Network/virtualNetworks/subnets",
         SHARED,
     ),
+    ("/providers/microsoft.network/locations/local/servicetags", "Microsoft.Network/locations/serviceTags", SHARED),
+    (
+        "/providers/microsoft.network/locations/local/servicetags/{tag}",
+        "Microsoft.Network/locations/serviceTags",
+        SEEN_BY_ALL,
+    ),
 ];
 
 /// What the route `path`, as it is written with the names of its parameters, needs for `method`; nothing if it is for nobody

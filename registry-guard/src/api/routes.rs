@@ -13,9 +13,9 @@ use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
     access, caller, check, discovery, endpoints, events, ip_rule, network, private_endpoint, provider, registry,
-    request_log, resources, service, service_tag_rule, subnet, subnet_rule, subscription, token,
+    request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule, subscription, token,
 };
-use crate::policy::{resource_group_id, subscription_id};
+use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
 /// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
 pub(super) fn local_routes(agent: Shared) -> Router {
@@ -66,6 +66,10 @@ fn resource_routes(agent: Shared) -> Router {
         .put(registry::patch)
         .layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
 
+    let all_tags = format!("{subscription}/providers/microsoft.network/locations/local/servicetags");
+    let tags = format!("{group}/providers/microsoft.network/locations/local/servicetags");
+    let published =
+        || get(service_tags::list).put(service_tags::put).layer(DefaultBodyLimit::max(ServiceTagFile::MOST_BYTES));
     Router::new()
         .route("/tenants", get(subscription::tenants))
         .route("/subscriptions", get(subscription::list))
@@ -109,6 +113,10 @@ fn resource_routes(agent: Shared) -> Router {
         .route(&each_network, get(network::show).put(network::put).delete(network::delete))
         .route(&format!("{each_network}/subnets"), get(subnet::list))
         .route(&format!("{each_network}/subnets/{{subnet}}"), get(subnet::show).put(subnet::put).delete(subnet::delete))
+        .route(&all_tags, published())
+        .route(&tags, published())
+        .route(&format!("{all_tags}/{{tag}}"), get(service_tags::show))
+        .route(&format!("{tags}/{{tag}}"), get(service_tags::show))
         .route("/status", get(service::status))
         .route("/events", get(events::events))
         .route("/detach", post(service::detach))

@@ -10,8 +10,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
 use super::files::Expiry;
-use super::{CertificateFileError, CertificateFiles, Owner, watched};
+use super::{CertificateFileError, CertificateFiles, Owner};
 use crate::handover::Certificate;
+use crate::watched;
 
 /// Whoever renews a certificate writes more than one file. This much quiet ends that.
 const QUIET: Duration = Duration::from_millis(200);

@@ -2,7 +2,6 @@
 
 mod files;
 mod follow;
-mod watched;
 
 pub use files::{CertificateFileError, CertificateFiles, Owner};
 

@@ -24,7 +24,13 @@ pub(crate) struct Call {
     path: String,
     if_match: Option<Revision>,
     must_be_new: bool,
-    body: Option<serde_json::Value>,
+    body: Option<Body>,
+}
+
+/// JSON of ours, or that somebody else wrote.
+enum Body {
+    Ours(serde_json::Value),
+    AsItIs(Bytes),
 }
 
 impl Call {
@@ -40,12 +46,17 @@ impl Call {
 
     /// Creates or replaces.
     pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::PUT, path) }
+        Self { body: Some(Body::Ours(body)), ..Self::new(Method::PUT, path) }
+    }
+
+    /// Creates or replaces by JSON that somebody else wrote.
+    pub(crate) fn put_as_it_is(path: String, body: Bytes) -> Self {
+        Self { body: Some(Body::AsItIs(body)), ..Self::new(Method::PUT, path) }
     }
 
     /// Changes what the body names, keeps the rest.
     pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::PATCH, path) }
+        Self { body: Some(Body::Ours(body)), ..Self::new(Method::PATCH, path) }
     }
 
     /// Removes.
@@ -55,7 +66,7 @@ impl Call {
 
     /// Asks.
     pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::POST, path) }
+        Self { body: Some(Body::Ours(body)), ..Self::new(Method::POST, path) }
     }
 
     /// Refused unless the policy is at this revision.
@@ -81,7 +92,10 @@ impl Call {
         let body = match self.body {
             Some(body) => {
                 request = request.header(CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
+                match body {
+                    Body::Ours(body) => Bytes::from(body.to_string()),
+                    Body::AsItIs(body) => body,
+                }
             }
             None => Bytes::new(),
         };

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use super::arguments::{
     Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
-    ResponderArguments, SubnetCommand, VirtualNetworkCommand,
+    ResponderArguments, ServiceTagCommand, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{
     Session, agent, check, check_health, client_rules, events, management, network_rule, private_endpoint, registry,
-    subnet, virtual_network,
+    service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -39,6 +39,7 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format).await
         }
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
+        Command::ServiceTag(command) => dispatch_service_tag(command, socket, terminal).await,
         Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
         Command::Check(it) => {
@@ -78,6 +79,20 @@ async fn dispatch_network_rule(
             let source = it.target.source()?;
             network_rule::remove(session(terminal, socket, it.output), &it.name, &source, it.if_match).await
         }
+    }
+}
+
+async fn dispatch_service_tag(
+    command: ServiceTagCommand,
+    socket: PathBuf,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    match command {
+        ServiceTagCommand::Import(it) => {
+            service_tag::import(session(terminal, socket, it.output), &it.file, it.verbose, it.if_match).await
+        }
+        ServiceTagCommand::List(it) => service_tag::list(session(terminal, socket, it.output)).await,
+        ServiceTagCommand::Show(it) => service_tag::show(session(terminal, socket, it.output), &it.name).await,
     }
 }
 

@@ -41,6 +41,31 @@ pub(crate) fn subnet_rule(registry_name: &str, subnet_id: &str) -> String {
     format!("{}/{}", subnet_rules(registry_name), encode(subnet_id))
 }
 
+/// The service-tag rules of a registry, with their hit counters.
+pub(crate) fn service_tag_rules(registry_name: &str) -> String {
+    format!("{}/serviceTagRules", registry(registry_name))
+}
+
+/// One service-tag rule, by the tag's name.
+pub(crate) fn service_tag_rule(registry_name: &str, tag: &str) -> String {
+    format!("{}/{}", service_tag_rules(registry_name), encode(tag))
+}
+
+/// All service tags.
+pub(crate) fn service_tags() -> String {
+    format!("{RESOURCE_GROUP}/providers/Microsoft.Network/locations/local/serviceTags")
+}
+
+/// All service tags, to be replaced; with each prefix that comes or goes in the answer, or without.
+pub(crate) fn service_tags_file(with_prefixes: bool) -> String {
+    format!("{}?prefixes={with_prefixes}", service_tags())
+}
+
+/// One service tag.
+pub(crate) fn service_tag(name: &str) -> String {
+    format!("{}/{}", service_tags(), encode(name))
+}
+
 /// The private endpoint connections of a registry.
 pub(crate) fn private_endpoints(registry_name: &str) -> String {
     format!("{}/privateEndpointConnections", registry(registry_name))

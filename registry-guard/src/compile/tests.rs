@@ -1,5 +1,8 @@
 use super::*;
-use crate::policy::{ConnectionStatus, IpRule, REGISTRY_SERVICE, Settings, Subnet, SubnetId, VirtualNetwork};
+use crate::policy::{
+    ConnectionStatus, IpRule, REGISTRY_SERVICE, ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId,
+    VirtualNetwork,
+};
 
 fn prefixes(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -154,4 +157,71 @@ fn an_approved_private_endpoint_is_one_row_on_its_network_whatever_else_is_set()
     }
     policy.networks.clear();
     assert_eq!(table(&policy), defaults(Reason::PublicAccessDisabled), "nothing without its network");
+}
+
+/// Adds service tags with these prefixes, and a rule for each.
+fn with_tags(policy: &mut Policy, tags: &[(&str, Action, u32, &[&str])]) {
+    let tag = |name: &str, list: &[&str]| ServiceTag {
+        name: name.to_owned(),
+        change_number: None,
+        region: String::new(),
+        platform: String::new(),
+        system_service: String::new(),
+        prefixes: prefixes(list),
+    };
+    let all = tags.iter().map(|(name, _, _, list)| (name.to_ascii_lowercase(), tag(name, list)));
+    let (cloud, imported) = ("Public".to_owned(), String::new());
+    policy.service_tags = Some(ServiceTags { cloud, change_number: 1, imported, tags: all.collect() }.into());
+    let rule = |(name, action, counter, _): &(&str, Action, u32, &[&str])| ServiceTagRule {
+        tag: name.to_ascii_uppercase(),
+        action: *action,
+        counter: *counter,
+    };
+    contoso(policy).service_tag_rules = tags.iter().map(rule).collect();
+}
+
+#[test]
+fn at_the_same_prefix_an_ip_rule_counts_then_a_denied_tag_then_the_first_one() {
+    let mut policy = policy(Settings::FRESH, &[]);
+    let both = ["198.51.100.0/24", "203.0.113.0/24"];
+    with_tags(
+        &mut policy,
+        &[
+            ("Allowed", Action::Allow, 20, &["192.0.2.0/24", both[0], both[1], "2001:db8::/32"]),
+            ("Denied", Action::Deny, 21, &both),
+            ("Second", Action::Allow, 22, &["192.0.2.0/24", "192.0.2.0/25"]),
+        ],
+    );
+    let mut expected = defaults(Reason::NoRule);
+    expected.extend([
+        row(Tag::PUBLIC, "203.0.113.0/24", Reason::DenyRule, 7),
+        row(Tag::PUBLIC, "198.51.100.0/24", Reason::DenyRule, 21),
+        row(Tag::PUBLIC, "192.0.2.0/24", Reason::ServiceTagRule, 20),
+        row(Tag::PUBLIC, "2001:db8::/32", Reason::ServiceTagRule, 20),
+        row(Tag::PUBLIC, "192.0.2.0/25", Reason::ServiceTagRule, 22),
+    ]);
+    assert_eq!(table(&policy), expected);
+    let registry = &policy.registries["contoso"];
+    let trusted = TrustedPrefixes::default();
+    for row in &expected[2..] {
+        let prefix: IpNet = [both[0], both[1], "192.0.2.0/24", "2001:db8::/32", "192.0.2.0/25"]
+            .map(|prefix| prefix.parse().unwrap())
+            .into_iter()
+            .find(|prefix| Row::prefix(Tag::PUBLIC, *prefix, row.entry()).place() == row.place())
+            .unwrap();
+        let single = public_row(registry, &prefix, registry.ip_rules.get(&prefix), &policy, &trusted);
+        assert_eq!(single, Some(*row), "one row is what the table has");
+    }
+}
+
+#[test]
+fn a_tag_that_is_gone_has_no_rows_and_no_tag_decides_without_public_access_or_inside_a_trusted_prefix() {
+    let mut policy = policy(Settings::FRESH, &[]);
+    with_tags(&mut policy, &[("Storage", Action::Allow, 20, &["192.0.2.0/25", "192.0.2.128/25"])]);
+    assert_eq!(table_with(&policy, &["192.0.2.0/25"]).len(), 2 + 1 + 1 + 1);
+    contoso(&mut policy).public_network_access = PublicNetworkAccess::Disabled;
+    assert_eq!(table(&policy), defaults(Reason::PublicAccessDisabled));
+    contoso(&mut policy).public_network_access = PublicNetworkAccess::Enabled;
+    policy.service_tags = None;
+    assert_eq!(table(&policy).len(), 3);
 }

@@ -38,6 +38,10 @@ tunnels = ["wg0"]
 [responder]
 user = "responder"
 
+[service-tags]
+watch = "/var/lib/service-tags"
+cloud = "Public"
+
 [[trusted-service]]
 name = "ci"
 prefixes = ["198.51.100.0/24", "2001:db8:1::/48"]
@@ -163,6 +167,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!((registry.forbidden_at, registry.budget), (ForbiddenAt::EveryPath, Budget::DEFAULT));
     assert!(!registry.allow_local && config.trusted_services.is_empty());
     assert_eq!(config.responder.user, Responder::DEFAULT_USER);
+    assert_eq!(config.service_tags, ServiceTags::default());
 }
 
 #[test]
@@ -464,4 +469,19 @@ fn a_private_endpoint_may_be_wherever_the_registry_or_its_data_endpoints_listen(
     assert_eq!(limits.listening("contoso").len(), 2, "the data endpoint has an address of the registry");
     assert!(listens("fabrikam", "10.1.0.4") && !listens("fabrikam", "2001:db8::10"), "a wildcard of one family");
     assert!(!listens("nobody", "203.0.113.10"));
+}
+
+#[test]
+fn service_tags_come_from_an_absolute_path_and_a_cloud_with_a_name() {
+    let config = parse(DENIALS).unwrap();
+    assert_eq!(config.service_tags.watch.as_deref(), Some(Path::new("/var/lib/service-tags")));
+    assert_eq!(config.policy_limits().service_tags_cloud.as_deref(), Some("Public"));
+    for (from, to, words) in [
+        ("\"/var/lib/service-tags\"", "\"tags\"", "service-tags.watch: `tags` is not an absolute path"),
+        ("\"Public\"", "\"\"", "service-tags.cloud: `` is not the name of a cloud"),
+        ("cloud =", "clouds =", "unknown field `clouds`"),
+    ] {
+        let message = broken_in(DENIALS, from, to);
+        assert!(message.contains(words), "{message}");
+    }
 }

@@ -26,6 +26,16 @@ pub fn network_id(name: &str) -> String {
     format!("{}/providers/Microsoft.Network/virtualNetworks/{name}", resource_group_id())
 }
 
+/// The id of the service tags.
+pub fn service_tags_id() -> String {
+    format!("{}/providers/Microsoft.Network/locations/local/serviceTags", resource_group_id())
+}
+
+/// The id of the service tag `name`.
+pub fn service_tag_id(name: &str) -> String {
+    format!("{}/{name}", service_tags_id())
+}
+
 /// The id of the private endpoint `name`.
 pub fn private_endpoint_id(name: &str) -> String {
     format!("{}/providers/Microsoft.Network/privateEndpoints/{name}", resource_group_id())

@@ -22,7 +22,7 @@ mod words;
 
 pub use arm_id::{
     RESOURCE_GROUP, SUBSCRIPTION, network_id, private_endpoint_connection_id, private_endpoint_id, registry_id,
-    resource_group_id, subscription_id,
+    resource_group_id, service_tag_id, service_tags_id, subscription_id,
 };
 pub use change::{Change, NetworkRequest, PrivateEndpointRequest, RegistryPatch, RuleRequest, SubnetRequest};
 pub use counters::Counters;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Counters, PrivateEndpoint, Registry, ServiceTags, Subnet, SubnetId, VirtualNetwork};
+use super::{Counters, PrivateEndpoint, Registry, ServiceTagRule, ServiceTags, Subnet, SubnetId, VirtualNetwork};
 
 /// Everything that was decided through the API, at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,11 @@ impl Policy {
     /// The prefixes of the service tag `name`, in any case, at present; none when there is no such tag.
     pub fn service_tag_prefixes(&self, name: &str) -> &[IpNet] {
         self.service_tags.as_ref().map_or(&[], |tags| tags.prefixes(name))
+    }
+
+    /// The service-tag rules of `registry` whose tag has no prefixes at present.
+    pub fn unresolved_service_tags<'a>(&'a self, registry: &'a Registry) -> impl Iterator<Item = &'a ServiceTagRule> {
+        registry.service_tag_rules.iter().filter(|rule| self.service_tag_prefixes(&rule.tag).is_empty())
     }
 
     /// The private endpoints in the virtual network `name`, in any case, each with its registry.

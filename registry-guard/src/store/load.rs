@@ -211,24 +211,28 @@ impl Reader<'_> {
             .rows("SELECT cloud, change_number, imported FROM service_tag_file", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let Some((cloud, change_number, imported)) = file.into_iter().next() else { return Ok(None) };
-        let number = |number: i64| u64::try_from(number).ok();
-        let Some(change_number) = number(change_number) else {
+        let Some((cloud, change_number, imported)) = file.into_iter().next() else {
+            let count: Vec<i64> = self.rows("SELECT count(*) FROM service_tags", |row| row.get(0))?;
+            return if count == [0] { Ok(None) } else { Err(self.corrupt("there are service tags of no file")) };
+        };
+        let Ok(change_number) = u64::try_from(change_number) else {
             return Err(self.corrupt("the number of the service tags is negative"));
         };
         let mut tags = BTreeMap::new();
-        let sql = "SELECT key, name, published_id, change_number, region, platform, system_service, prefixes FROM service_tags";
+        let sql = "SELECT key, name, change_number, region, platform, system_service, prefixes FROM service_tags";
         self.each(sql, |row| {
             let (key, name): (String, String) = (row.get(0)?, row.get(1)?);
-            let Some(prefixes) = prefix_blob::decode_list(row.get_ref(7)?.as_blob()?) else {
+            let Some(prefixes) = prefix_blob::decode_list(row.get_ref(6)?.as_blob()?) else {
                 return Ok(Err(format!("service tag `{name}` has an invalid prefix")));
             };
             if key != name.to_ascii_lowercase() {
                 return Ok(Err(format!("service tag `{name}` has another key than its name")));
             }
-            let change_number = row.get::<_, Option<i64>>(3)?.and_then(number);
-            let (id, region, platform, system_service) = (row.get(2)?, row.get(4)?, row.get(5)?, row.get(6)?);
-            tags.insert(key, ServiceTag { name, id, change_number, region, platform, system_service, prefixes });
+            let Ok(change_number) = row.get::<_, Option<i64>>(2)?.map(u64::try_from).transpose() else {
+                return Ok(Err(format!("service tag `{name}` has an invalid number")));
+            };
+            let (region, platform, system_service) = (row.get(3)?, row.get(4)?, row.get(5)?);
+            tags.insert(key, ServiceTag { name, change_number, region, platform, system_service, prefixes });
             Ok(Ok(()))
         })?;
         Ok(Some(ServiceTags { cloud, change_number, imported, tags }))

@@ -103,7 +103,6 @@ CREATE TABLE service_tag_file (
 CREATE TABLE service_tags (
     key TEXT PRIMARY KEY,
     name TEXT NOT NULL,
-    published_id TEXT NOT NULL,
     change_number INTEGER,
     region TEXT NOT NULL,
     platform TEXT NOT NULL,

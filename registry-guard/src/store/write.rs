@@ -126,14 +126,13 @@ impl Writer<'_> {
         self.prepare(sql)?.execute(params![tags.cloud, number(tags.change_number), tags.imported]).map_err(fault)?;
         self.prepare("DELETE FROM service_tags")?.execute([]).map_err(fault)?;
         let sql = "INSERT INTO service_tags \
-                   (key, name, published_id, change_number, region, platform, system_service, prefixes) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                   (key, name, change_number, region, platform, system_service, prefixes) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut insert = self.prepare(sql)?;
         for (key, tag) in &tags.tags {
             let prefixes = prefix_blob::encode_list(&tag.prefixes);
             let change_number = tag.change_number.map(number);
-            let row =
-                params![key, tag.name, tag.id, change_number, tag.region, tag.platform, tag.system_service, prefixes];
+            let row = params![key, tag.name, change_number, tag.region, tag.platform, tag.system_service, prefixes];
             insert.execute(row).map_err(fault)?;
         }
         Ok(())

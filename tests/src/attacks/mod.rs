@@ -101,6 +101,7 @@ pub fn policy() -> Policy {
         bypass: false,
         udp: UdpAnswer::Deny,
         private_endpoints: Vec::new(),
+        service_tags: Vec::new(),
         rules: rules.to_vec(),
     };
     let listening =

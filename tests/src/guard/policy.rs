@@ -1,12 +1,13 @@
 //! The naive policy in the words of the agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use registry_guard::compile::TrustedPrefixes;
 use registry_guard::kernel;
 use registry_guard::policy::{
     Action, BypassOptions, ConnectionStatus, IpRule, Policy, PrivateEndpoint, PublicNetworkAccess, REGISTRY_SERVICE,
-    Registry, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
+    Registry, ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
 use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
@@ -16,6 +17,7 @@ use crate::naive::{self, Place, UdpAnswer};
 pub(super) fn policy(naive: &naive::Policy) -> Policy {
     let mut policy = Policy::default();
     let mut counter = 0..;
+    let mut tags = BTreeMap::new();
     for (slot, registry) in (0..).zip(&naive.registries) {
         let mut compiled = Registry::new(format!("registry{slot}"), slot, "2026-01-01T00:00:00Z", settings(registry));
         for rule in &registry.rules {
@@ -29,6 +31,16 @@ pub(super) fn policy(naive: &naive::Policy) -> Policy {
                 compiled.subnet_rules.push(SubnetRule { subnet, action, counter });
             }
         }
+        for (place, naive) in registry.service_tags.iter().enumerate() {
+            let tag = format!("registry{slot}.tag{place}");
+            let action = if naive.allow { Action::Allow } else { Action::Deny };
+            tags.insert(tag.clone(), service_tag(&tag, naive));
+            compiled.service_tag_rules.push(ServiceTagRule {
+                tag,
+                action,
+                counter: counter.next().unwrap_or(u32::MAX),
+            });
+        }
         for endpoint in &registry.private_endpoints {
             compiled.private_endpoints.push(PrivateEndpoint {
                 name: format!("endpoint{}", compiled.private_endpoints.len()),
@@ -41,7 +53,23 @@ pub(super) fn policy(naive: &naive::Policy) -> Policy {
         }
         policy.registries.insert(compiled.name.clone(), compiled);
     }
+    let (cloud, imported) = ("Public".to_owned(), "2026-01-01T00:00:00Z".to_owned());
+    policy.service_tags = Some(Arc::new(ServiceTags { cloud, change_number: 1, imported, tags }));
     policy
+}
+
+fn service_tag(name: &str, naive: &naive::ServiceTag) -> ServiceTag {
+    let mut prefixes = naive.prefixes.clone();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    ServiceTag {
+        name: name.to_owned(),
+        change_number: None,
+        region: String::new(),
+        platform: String::new(),
+        system_service: String::new(),
+        prefixes,
+    }
 }
 
 /// The prefixes of the services that `naive` trusts.

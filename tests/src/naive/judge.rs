@@ -74,16 +74,23 @@ fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_data
     if !registry.public_network_access {
         return Verdict::Deny(Denied::PublicAccessDisabled);
     }
-    let mut longest: Option<(u8, bool)> = None;
+    // The longest counts; of those as long, a rule before a service tag, and a denied one before an allowed one.
+    let mut best: Option<(u8, u8, bool)> = None;
     for rule in &registry.rules {
-        let covers = rule.tag == tag && rule.prefix.contains(&opening.source);
-        if covers && longest.is_none_or(|(length, _)| length < rule.prefix.prefix_len()) {
-            longest = Some((rule.prefix.prefix_len(), rule.allow));
+        if rule.tag == tag && rule.prefix.contains(&opening.source) {
+            best = best.max(Some((rule.prefix.prefix_len(), 2, rule.allow)));
         }
     }
-    match longest {
-        Some((_, true)) => Verdict::Allow(Allowed::ByRule),
-        Some((_, false)) => Verdict::Deny(Denied::ByRule),
+    for service in registry.service_tags.iter().filter(|_| tag == 0) {
+        for prefix in &service.prefixes {
+            if prefix.contains(&opening.source) {
+                best = best.max(Some((prefix.prefix_len(), u8::from(!service.allow), service.allow)));
+            }
+        }
+    }
+    match best {
+        Some((_, _, true)) => Verdict::Allow(Allowed::ByRule),
+        Some((_, _, false)) => Verdict::Deny(Denied::ByRule),
         None if registry.default_allow => Verdict::Allow(Allowed::ByDefault),
         None => Verdict::Deny(Denied::ByDefault),
     }

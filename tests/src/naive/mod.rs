@@ -11,7 +11,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, UdpAnswer};
+pub use policy::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag, UdpAnswer};
 pub use verdict::{Allowed, Denied, Illegitimate, Verdict};
 
 impl Policy {

@@ -69,6 +69,8 @@ pub struct Registry {
     pub private_endpoints: Vec<PrivateEndpoint>,
     /// The rules, in any order.
     pub rules: Vec<Rule>,
+    /// The rules that name a service tag, in any order.
+    pub service_tags: Vec<ServiceTag>,
 }
 
 /// What datagrams to a guarded port meet.
@@ -87,6 +89,15 @@ pub struct PrivateEndpoint {
     pub tag: u32,
     /// The destination.
     pub address: IpAddr,
+}
+
+/// What public sources of one service tag get, unless a rule names exactly their prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceTag {
+    /// The sources.
+    pub prefixes: Vec<IpNet>,
+    /// Whether they are allowed; of two tags with the same prefix, the one that is not counts.
+    pub allow: bool,
 }
 
 /// What sources of one prefix and one tag get.

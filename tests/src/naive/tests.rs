@@ -24,6 +24,7 @@ fn policy() -> Policy {
             public_network_access: true,
             bypass: false,
             udp: UdpAnswer::Deny,
+            service_tags: Vec::new(),
             private_endpoints: vec![PrivateEndpoint {
                 tag: 5001,
                 address: "203.0.113.10".parse().expect("an address"),

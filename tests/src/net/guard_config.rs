@@ -1,6 +1,6 @@
 use std::fmt;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -20,6 +20,8 @@ pub struct GuardConfig {
     trusted_vteps: Vec<String>,
     trusted_services: Vec<(String, Vec<String>)>,
     events_per_second: u32,
+    rules: u32,
+    service_tags: Option<PathBuf>,
     responder_user: Option<&'static str>,
     listen: Vec<String>,
     deny_response: &'static str,
@@ -32,7 +34,7 @@ pub struct GuardConfig {
 impl GuardConfig {
     /// The registry's name.
     pub const REGISTRY: &str = "contoso";
-    /// How many rules there may be. Few, so that a test can compare whole maps.
+    /// How many rules there may be unless a test says otherwise. Few, so that a test can compare whole maps.
     pub const RULES: u32 = 5_000;
     /// Whom the responder runs as: Debian's `nobody`.
     pub const RESPONDER_USER: &str = "65534";
@@ -52,6 +54,8 @@ impl GuardConfig {
             trusted_vteps: Vec::new(),
             trusted_services: Vec::new(),
             events_per_second: 100,
+            rules: Self::RULES,
+            service_tags: None,
             responder_user: None,
             listen: vec![format!("{}:443", Network::REGISTRY_V4), format!("[{}]:443", Network::REGISTRY_V6)],
             deny_response: "drop",
@@ -92,6 +96,16 @@ impl GuardConfig {
     /// How many denied packets are logged in a second.
     pub fn events_per_second(self, events_per_second: u32) -> Self {
         Self { events_per_second, ..self }
+    }
+
+    /// How many rules there may be, and prefixes in one registry.
+    pub fn rules(self, rules: u32) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Service tags come from this file, or from the files in this folder.
+    pub fn watch_service_tags(self, path: &Path) -> Self {
+        Self { service_tags: Some(path.to_owned()), ..self }
     }
 
     /// The registry listens here too, an address and a port.
@@ -211,7 +225,10 @@ impl fmt::Display for GuardConfig {
         }
         writeln!(f, "[vxlan]\ntrusted-vteps = {:?}", self.trusted_vteps)?;
         writeln!(f, "[events]\nper-second = {}", self.events_per_second)?;
-        writeln!(f, "[limits]\nrules = {}", Self::RULES)?;
+        writeln!(f, "[limits]\nrules = {}", self.rules)?;
+        if let Some(path) = &self.service_tags {
+            writeln!(f, "[service-tags]\nwatch = \"{}\"", path.display())?;
+        }
         f.write_str(&self.lists())?;
         writeln!(f, "[[registry]]\nname = {:?}\nlogin-server = {:?}", Self::REGISTRY, Network::LOGIN_SERVER)?;
         writeln!(f, "listen = {:?}", self.listen)?;

@@ -1,5 +1,5 @@
 use std::fs::{self, Permissions};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +45,14 @@ impl Network {
     pub const LOGIN_SERVER: &str = "contoso.example.com";
     /// The name that a data endpoint in region `local` has, at port 443.
     pub const DATA_ENDPOINT: &str = "contoso.local.data.example.com";
+
+    /// Where a client with this address reaches the registry's host: at its address of the same family.
+    pub fn registry_of(source: IpAddr, port: u16) -> SocketAddr {
+        match source {
+            IpAddr::V4(_) => (Self::REGISTRY_V4, port).into(),
+            IpAddr::V6(_) => (Self::REGISTRY_V6, port).into(),
+        }
+    }
 
     /// A host without clients.
     pub fn new() -> Result<Self> {

@@ -4,15 +4,15 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 
-use crate::naive::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, UdpAnswer};
+use crate::naive::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag, UdpAnswer};
 
 /// The tags of all random rules; 0 is public traffic.
 const TAGS: [u32; 4] = [0, 5001, 5002, 0x00ff_ffff];
 /// The ports of all random endpoints.
 const PORTS: [u16; 3] = [443, 5000, 8443];
 
-/// A policy of one to four registries with up to 40 rules and 12 private endpoints each; no prefix stands twice under
-/// one tag.
+/// A policy of one to four registries with up to 40 rules, 4 service tags and 12 private endpoints each; no prefix stands
+/// twice in the rules under one tag, and many stand in service tags too.
 pub fn policy(rng: &mut impl Rng) -> Policy {
     let mut policy = Policy {
         vxlan_port: *[4789, 4789, 8472].choose(rng).unwrap_or(&4789),
@@ -48,6 +48,7 @@ fn random_registry(rng: &mut impl Rng) -> Registry {
             rules.push(Rule { tag, prefix, allow: rng.random_bool(0.6) });
         }
     }
+    let service_tags = (0..rng.random_range(0..=4)).map(|_| service_tag(rng, &rules)).collect();
     let mut private_endpoints: Vec<PrivateEndpoint> = Vec::new();
     for _ in 0..rng.random_range(0..=12) {
         let tag = *TAGS[1..].choose(rng).unwrap_or(&5001);
@@ -64,7 +65,17 @@ fn random_registry(rng: &mut impl Rng) -> Registry {
         udp: if rng.random() { UdpAnswer::Deny } else { UdpAnswer::Judge },
         private_endpoints,
         rules,
+        service_tags,
     }
+}
+
+/// Up to 20 prefixes: some like any other, some that rules have too, for whatever traffic.
+fn service_tag(rng: &mut impl Rng, rules: &[Rule]) -> ServiceTag {
+    let one = |rng: &mut _| match rules.choose(rng) {
+        Some(rule) if Rng::random_bool(rng, 0.4) => rule.prefix,
+        _ => prefix(rng),
+    };
+    ServiceTag { prefixes: (0..rng.random_range(0..20)).map(|_| one(rng)).collect(), allow: rng.random_bool(0.6) }
 }
 
 /// An address that an endpoint may have.

@@ -7,6 +7,7 @@ mod registries;
 mod rules;
 mod scale;
 mod served;
+mod service_tags;
 mod socket;
 mod stand_in;
 

@@ -31,6 +31,7 @@ async fn a_registry_has_the_shape_that_arm_clients_read() {
                 "ipRules": [{"action": "Deny", "value": "203.0.113.0/24"}],
                 "virtualNetworkRules": [
                     {"action": "Allow", "id": builders(), "virtualNetworkSubnetResourceId": builders()}],
+                "serviceTagRules": [],
             },
             "privateEndpointConnections": [private_endpoints::connection()],
         },
@@ -47,9 +48,13 @@ async fn a_registry_has_the_shape_that_arm_clients_read() {
 async fn empty_lists_are_lists() {
     let served = Served::new();
     let rules = served.get(&contoso()).await.body["properties"]["networkRuleSet"].clone();
-    assert_eq!(rules, json!({"defaultAction": "Deny", "ipRules": [], "virtualNetworkRules": []}));
+    assert_eq!(
+        rules,
+        json!({"defaultAction": "Deny", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []})
+    );
     assert_eq!(served.get(&format!("{}/ipRules", contoso())).await.body, json!({"value": []}));
     assert_eq!(served.get(&format!("{}/virtualNetworkRules", contoso())).await.body, json!({"value": []}));
+    assert_eq!(served.get(&format!("{}/serviceTagRules", contoso())).await.body, json!({"value": []}));
     let connections = format!("{}/privateEndpointConnections", contoso());
     assert_eq!(served.get(&connections).await.body, json!({"value": []}));
     assert_eq!(served.get(&contoso()).await.body["properties"]["privateEndpointConnections"], json!([]));

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials};
+use crate::agent::{AgentError, Changed, Denials, Imported};
 use crate::api::backend::Backend;
 use crate::config::Config;
-use crate::policy::{Change, Policy, Registry, Settings};
+use crate::policy::{Change, Policy, Registry, ServiceTagFile, ServiceTagsChanges, Settings};
 
 /// Changes the policy as the agent does, with no store and no kernel behind it.
 pub(super) struct StandIn {
@@ -67,6 +67,15 @@ impl Backend for StandIn {
         policy.revision += u64::from(!edits.is_empty());
         let destroyed = if edits.is_empty() { 0 } else { Self::DESTROYED };
         Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed })
+    }
+
+    fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
+        let before = self.policy();
+        let changed =
+            self.change(if_match, &Change::ImportServiceTags { file, at: "2026-07-01T08:00:00Z".to_owned() })?;
+        let policy = self.policy();
+        let difference = ServiceTagsChanges::between(before.service_tags.as_deref(), policy.service_tags.as_deref());
+        Ok(Imported { changed, changes: difference, policy })
     }
 
     fn check(

@@ -13,6 +13,7 @@ mod private_endpoint;
 mod registry;
 mod responder;
 mod revision;
+mod service_tag;
 mod subnet;
 mod virtual_network;
 
@@ -33,6 +34,7 @@ pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCo
 pub(crate) use registry::Settings;
 pub(crate) use responder::ResponderArguments;
 pub(crate) use revision::Revision;
+pub(crate) use service_tag::ServiceTagCommand;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
 pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     /// Add, list and remove the networks that may reach a registry
     #[command(subcommand)]
     NetworkRule(NetworkRuleCommand),
+    /// Import, list and show service tags: the published prefixes of services, which rules can name
+    #[command(subcommand)]
+    ServiceTag(ServiceTagCommand),
     /// Let virtual networks reach a registry at private addresses, past all rules
     #[command(subcommand)]
     PrivateEndpointConnection(PrivateEndpointCommand),

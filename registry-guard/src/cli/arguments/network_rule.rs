@@ -29,7 +29,8 @@ without --action a Deny rule stays and the command is refused.
 Examples:
   registry-guard network-rule add --name contoso --ip-address 203.0.113.0/24
   registry-guard network-rule add --name contoso --ip-address 203.0.113.66 --action Deny
-  registry-guard network-rule add --name contoso --vnet-name office --subnet ci")]
+  registry-guard network-rule add --name contoso --vnet-name office --subnet ci
+  registry-guard network-rule add --name contoso --service-tag AzureContainerRegistry.WestEurope")]
 pub(crate) struct AddRuleArguments {
     /// The registry, as config.toml names it (case does not matter)
     #[arg(short, long, value_name = "REGISTRY", value_parser = NonEmptyStringValueParser::new())]
@@ -56,7 +57,7 @@ pub(crate) struct ListRulesArguments {
     /// The registry, as config.toml names it (case does not matter)
     #[arg(short, long, value_name = "REGISTRY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
-    /// Also print how many connections each rule decided, and whether a virtual-network rule is in effect
+    /// Also print how many connections each rule decided, and whether a virtual-network or service-tag rule is in effect
     #[arg(long)]
     pub(crate) hits: bool,
     #[command(flatten)]
@@ -70,7 +71,8 @@ An address and its /32 (or /128) name the same rule. Exits with 3 if there is no
 
 Examples:
   registry-guard network-rule remove --name contoso --ip-address 203.0.113.0/24
-  registry-guard network-rule remove --name contoso --vnet-name office --subnet ci")]
+  registry-guard network-rule remove --name contoso --vnet-name office --subnet ci
+  registry-guard network-rule remove --name contoso --service-tag AzureContainerRegistry.WestEurope")]
 pub(crate) struct RemoveRuleArguments {
     /// The registry, as config.toml names it (case does not matter)
     #[arg(short, long, value_name = "REGISTRY", value_parser = NonEmptyStringValueParser::new())]
@@ -83,7 +85,7 @@ pub(crate) struct RemoveRuleArguments {
     pub(crate) output: OutputArguments,
 }
 
-/// Which rule: exactly one of an address and a subnet.
+/// Which rule: exactly one of an address, a subnet and a service tag.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct RuleTarget {
@@ -97,6 +99,9 @@ pub(crate) struct RuleTarget {
     /// The virtual network of a subnet given by name
     #[arg(long, value_name = "NETWORK", requires = "subnet", value_parser = NonEmptyStringValueParser::new())]
     vnet_name: Option<String>,
+    /// A service tag, whose prefixes are those of the imported file (case does not matter)
+    #[arg(long, value_name = "TAG", conflicts_with_all = ["ip_address", "subnet", "vnet_name"], value_parser = NonEmptyStringValueParser::new())]
+    service_tag: Option<String>,
 }
 
 /// A [`RuleTarget`] whose flags fit together.
@@ -106,12 +111,18 @@ pub(crate) enum RuleSource {
     Ip(String),
     /// The full ARM id of a subnet.
     Subnet(String),
+    /// The name of a service tag, as typed.
+    ServiceTag(String),
 }
 
 impl RuleTarget {
     /// Resolves a subnet's name to its id; a combination that names nothing, or two things, is a usage error.
     pub(crate) fn source(self) -> Result<RuleSource, Failure> {
-        const FORMS: &str = "accepted: --ip-address IP-OR-CIDR, --subnet ID, or --subnet NAME --vnet-name NETWORK";
+        const FORMS: &str =
+            "accepted: --ip-address IP-OR-CIDR, --subnet ID, --subnet NAME --vnet-name NETWORK, or --service-tag TAG";
+        if let Some(tag) = self.service_tag {
+            return Ok(RuleSource::ServiceTag(tag));
+        }
         match (self.ip_address, self.subnet, self.vnet_name) {
             (Some(ip), None, None) => Ok(RuleSource::Ip(ip)),
             (None, Some(id), None) if id.starts_with('/') => Ok(RuleSource::Subnet(id)),

@@ -10,6 +10,7 @@ pub(super) mod network_rule;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
 pub(super) mod responder;
+pub(super) mod service_tag;
 pub(super) mod subnet;
 pub(super) mod virtual_network;
 

@@ -8,11 +8,22 @@ use crate::cli::arguments::{Action, Revision, RuleSource};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
 use crate::cli::resource_path;
-use crate::cli::view::{Column, IpRule, RegistryView, ResourceView, RuleListView, SubnetRule, rule_answer};
+use crate::cli::view::{
+    Column, IpRule, RegistryView, ResourceView, RuleListView, ServiceTagRule, SubnetRule, rule_answer,
+};
 
 const IP_COLUMNS: &[Column] = &[
     ("ACTION", "/action"),
     ("SOURCE", "/ipAddressOrRange"),
+    ("HITS", "/hits"),
+    ("CHANGED", "/changed"),
+    ("DESTROYED", "/destroyedConnections"),
+    ("REVISION", "/revision"),
+];
+const SERVICE_TAG_COLUMNS: &[Column] = &[
+    ("ACTION", "/action"),
+    ("SOURCE", "/serviceTag"),
+    ("PREFIXES", "/prefixes"),
     ("HITS", "/hits"),
     ("CHANGED", "/changed"),
     ("DESTROYED", "/destroyedConnections"),
@@ -39,7 +50,8 @@ pub(crate) async fn add(
     let answer = session.ask(Call::put(path(registry, source), body).if_match(if_match)).await?;
     let answer = rule_answer(answer);
     if answer["changed"] == false {
-        let rule = answer["ipAddressOrRange"].as_str().or(answer["virtualNetworkResourceId"].as_str());
+        let keys = ["ipAddressOrRange", "virtualNetworkResourceId", "serviceTag"];
+        let rule = keys.iter().find_map(|key| answer[key].as_str());
         let revision = &answer["revision"];
         session.terminal.note(&format!("already there: {} (revision {revision})", rule.unwrap_or_default()));
     }
@@ -65,9 +77,11 @@ pub(crate) async fn list(mut session: Session<'_>, registry: &str, with_hits: bo
     }
     let ip_body = session.client.send(Call::get(resource_path::ip_rules(registry))).await?;
     let subnet_body = session.client.send(Call::get(resource_path::subnet_rules(registry))).await?;
+    let tag_body = session.client.send(Call::get(resource_path::service_tag_rules(registry))).await?;
     let view = RuleListView {
         ip_rules: understand::<Listed<IpRule>>(&ip_body)?.value,
         virtual_network_rules: understand::<Listed<SubnetRule>>(&subnet_body)?.value,
+        service_tag_rules: understand::<Listed<ServiceTagRule>>(&tag_body)?.value,
     };
     session.print(&view)
 }
@@ -81,6 +95,7 @@ fn path(registry: &str, source: &RuleSource) -> String {
     match source {
         RuleSource::Ip(value) => resource_path::ip_rule(registry, value),
         RuleSource::Subnet(id) => resource_path::subnet_rule(registry, id),
+        RuleSource::ServiceTag(tag) => resource_path::service_tag_rule(registry, tag),
     }
 }
 
@@ -88,5 +103,6 @@ fn columns(source: &RuleSource) -> &'static [Column] {
     match source {
         RuleSource::Ip(_) => IP_COLUMNS,
         RuleSource::Subnet(_) => SUBNET_COLUMNS,
+        RuleSource::ServiceTag(_) => SERVICE_TAG_COLUMNS,
     }
 }

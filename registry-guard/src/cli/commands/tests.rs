@@ -10,7 +10,8 @@ const REGISTRY: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/
   "provisioningState":"Succeeded","publicNetworkAccess":"Enabled","networkRuleBypassOptions":"AzureServices",
   "dataEndpointEnabled":true,"dataEndpointHostNames":["contoso.local.data.example.com"],
   "networkRuleSet":{"defaultAction":"Deny","ipRules":[{"action":"Allow","value":"203.0.113.0/24"}],
-  "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]},
+  "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}],
+  "serviceTagRules":[{"action":"Deny","serviceTag":"Storage"}]},
   "privateEndpointConnections":[{"id":"/c","name":"desk","properties":{"privateEndpoint":{"id":"/p"}}}]}}"#;
 
 const ENDPOINTS: &str = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],
@@ -38,7 +39,8 @@ async fn show_flattens_and_renames_as_az_does() {
             "privateEndpointConnections": [{"id": "/c", "name": "desk", "privateEndpoint": {"id": "/p"}}],
             "networkRuleSet": {"defaultAction": "Deny",
                 "ipRules": [{"action": "Allow", "ipAddressOrRange": "203.0.113.0/24"}],
-                "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}]}})
+                "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}],
+                "serviceTagRules": [{"action": "Deny", "serviceTag": "Storage"}]}})
     );
     let keys: Vec<_> = printed.out.lines().filter(|line| line.starts_with("  \"")).collect();
     assert!(keys.is_sorted(), "{keys:?}");
@@ -183,10 +185,14 @@ async fn the_rule_list_has_the_keys_of_az() {
     assert_eq!(
         parsed(&printed.out),
         json!({"ipRules": [{"action": "Allow", "ipAddressOrRange": "203.0.113.0/24"}],
-            "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}]})
+            "virtualNetworkRules": [{"action": "Allow", "virtualNetworkResourceId": "/s/ci"}],
+            "serviceTagRules": [{"action": "Deny", "serviceTag": "Storage"}]})
     );
     let table = agent.run("network-rule list -n contoso -o table").await.out;
-    assert_eq!(table, "ACTION  SOURCE\n------- --------------\nAllow   203.0.113.0/24\nAllow   /s/ci\n");
+    assert_eq!(
+        table,
+        "ACTION  SOURCE\n------- --------------\nAllow   203.0.113.0/24\nAllow   /s/ci\nDeny    Storage\n"
+    );
 }
 
 #[tokio::test]
@@ -197,13 +203,16 @@ async fn the_rule_list_shows_hits_when_asked() {
             200,
             r#"{"value":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci","effective":false,"hits":0}]}"#,
         ),
+        (200, r#"{"value":[{"action":"Deny","serviceTag":"Storage","effective":true,"prefixes":9,"hits":4}]}"#),
     ]);
     let printed = agent.run("network-rule list -n contoso --hits").await;
     assert_eq!(
         parsed(&printed.out),
         json!({"ipRules": [{"action": "Allow", "hits": 3, "ipAddressOrRange": "203.0.113.0/24"}],
             "virtualNetworkRules": [
-                {"action": "Allow", "effective": false, "hits": 0, "virtualNetworkResourceId": "/s/ci"}]})
+                {"action": "Allow", "effective": false, "hits": 0, "virtualNetworkResourceId": "/s/ci"}],
+            "serviceTagRules": [
+                {"action": "Deny", "effective": true, "hits": 4, "prefixes": 9, "serviceTag": "Storage"}]})
     );
 }
 
@@ -360,4 +369,62 @@ async fn detach_asks_the_agent() {
     let printed = agent.run("detach --pins /nonexistent").await;
     assert_eq!((printed.code, parsed(&printed.out)), (0, json!({"detached": ["eth0"]})));
     assert_eq!(agent.seen()[0].method, "POST");
+}
+
+#[tokio::test]
+async fn a_service_tag_rule_goes_by_the_name_of_the_tag() {
+    let answer = r#"{"action":"Allow","serviceTag":"Storage.WestEurope","prefixes":9,"changed":false,"revision":7}"#;
+    let agent = StandInAgent::answering(200, answer);
+    let printed = agent.run("network-rule add -n contoso --service-tag storage.westeurope -o table").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "already there: Storage.WestEurope (revision 7)\n"));
+    agent.run("network-rule remove -n contoso --service-tag Storage.WestEurope --if-match 7").await;
+    let seen = agent.seen();
+    assert!(seen[0].path.ends_with("/registries/contoso/serviceTagRules/storage%2Ewesteurope"), "{}", seen[0].path);
+    assert_eq!((seen[1].method.as_str(), seen[1].if_match.as_deref()), ("DELETE", Some("\"7\"")));
+}
+
+#[tokio::test]
+async fn a_file_of_service_tags_travels_as_it_is_and_warnings_are_told() {
+    let answer = r#"{"cloud":"Public","changeNumber":8,"tags":1,"prefixes":2,"tagsAdded":["A","B"],"tagsRemoved":[],
+        "prefixesAdded":3,"prefixesRemoved":1,"rules":[{"serviceTag":"A"}],"warnings":["rule A allows nobody"],
+        "changed":true,"revision":9,"destroyedConnections":0}"#;
+    let agent = StandInAgent::answering(200, answer);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ServiceTags_Public_1.json");
+    std::fs::write(&path, r#"{"changeNumber": 8}"#).unwrap();
+    let printed = agent.run(&format!("service-tag import {} --verbose --if-match 8", path.display())).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "WARNING: rule A allows nobody\n"));
+    assert_eq!(parsed(&printed.out), parsed(answer));
+    let table = agent.run(&format!("service-tag import {} -o table", path.display())).await.out;
+    assert!(table.contains("TAGS ADDED") && table.contains("Public  8"), "{table}");
+    let seen = agent.seen();
+    assert!(seen[0].path.ends_with("/locations/local/serviceTags?prefixes=true"), "{}", seen[0].path);
+    assert!(seen[1].path.ends_with("?prefixes=false"), "{}", seen[1].path);
+    assert_eq!((seen[0].if_match.as_deref(), &seen[0].body), (Some("\"8\""), &json!({"changeNumber": 8})));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_named_and_nothing_is_sent() {
+    let agent = StandInAgent::answering(200, "{}");
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.json");
+    std::fs::write(&empty, "").unwrap();
+    for (file, words) in [("/nowhere/tags.json", "cannot be read: No such file"), (empty.to_str().unwrap(), "is empty")]
+    {
+        let printed = agent.run(&format!("service-tag import {file}")).await;
+        assert_eq!(printed.code, 1);
+        assert!(printed.err.contains(file) && printed.err.contains(words), "{}", printed.err);
+    }
+    assert!(agent.seen().is_empty());
+}
+
+#[tokio::test]
+async fn service_tags_are_listed_flat() {
+    let one = r#"{"id":"/t","name":"Storage","properties":{"region":"","systemService":"AzureStorage","changeNumber":3,
+        "addressPrefixCount":2,"addressPrefixes":["192.0.2.0/24","2001:db8::/48"]}}"#;
+    let agent = StandInAgent::answering_in_turn(&[(200, &format!(r#"{{"values":[{one}]}}"#)), (200, one)]);
+    assert_eq!(agent.run("service-tag list --query [].systemService -o tsv").await.out, "AzureStorage\n");
+    let shown = agent.run("service-tag show -n Storage --query addressPrefixes -o tsv").await.out;
+    assert_eq!(shown, "192.0.2.0/24\n2001:db8::/48\n");
+    assert!(agent.seen()[1].path.ends_with("/serviceTags/Storage"));
 }

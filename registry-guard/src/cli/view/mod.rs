@@ -9,5 +9,5 @@ mod status;
 pub(crate) use flatten::flatten;
 pub(crate) use registry::{RegistryListView, RegistryView};
 pub(crate) use resource::{Column, ResourceView};
-pub(crate) use rules::{IpRule, RuleListView, SubnetRule, rule_answer};
+pub(crate) use rules::{IpRule, RuleListView, ServiceTagRule, SubnetRule, rule_answer};
 pub(crate) use status::StatusView;

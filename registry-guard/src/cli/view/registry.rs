@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::flatten::flatten_resource;
 use super::resource::text;
-use super::rules::{IpRule, RuleListView, SubnetRule};
+use super::rules::{IpRule, RuleListView, ServiceTagRule, SubnetRule};
 use crate::cli::output::{Table, View};
 
 /// One registry as the API answers it.
@@ -37,6 +37,8 @@ struct RuleSet<'a> {
     ip_rules: Vec<IpRule<'a>>,
     #[serde(borrow)]
     virtual_network_rules: Vec<SubnetRule<'a>>,
+    #[serde(borrow)]
+    service_tag_rules: Vec<ServiceTagRule<'a>>,
 }
 
 impl<'a> RegistryView<'a> {
@@ -47,8 +49,8 @@ impl<'a> RegistryView<'a> {
 
     /// Only the rules.
     pub(crate) fn into_rules(self) -> RuleListView<'a> {
-        let RuleSet { ip_rules, virtual_network_rules, .. } = self.properties.rules;
-        RuleListView { ip_rules, virtual_network_rules }
+        let RuleSet { ip_rules, virtual_network_rules, service_tag_rules, .. } = self.properties.rules;
+        RuleListView { ip_rules, virtual_network_rules, service_tag_rules }
     }
 
     fn row(&self) -> Vec<String> {
@@ -59,6 +61,7 @@ impl<'a> RegistryView<'a> {
             self.properties.rules.default_action.clone().into_owned(),
             self.properties.rules.ip_rules.len().to_string(),
             self.properties.rules.virtual_network_rules.len().to_string(),
+            self.properties.rules.service_tag_rules.len().to_string(),
             text(Some(self.property("networkRuleBypassOptions"))),
             self.property("privateEndpointConnections").as_array().map_or(0, Vec::len).to_string(),
             text(Some(self.property("creationDate"))),
@@ -66,13 +69,14 @@ impl<'a> RegistryView<'a> {
     }
 }
 
-const HEADER: [&str; 9] = [
+const HEADER: [&str; 10] = [
     "NAME",
     "LOGIN SERVER",
     "PUBLIC ACCESS",
     "DEFAULT ACTION",
     "IP RULES",
     "SUBNET RULES",
+    "SERVICE TAGS",
     "BYPASS",
     "PRIVATE ENDPOINTS",
     "CREATION DATE",

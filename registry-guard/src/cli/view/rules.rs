@@ -33,20 +33,40 @@ pub(crate) struct SubnetRule<'a> {
     id: Cow<'a, str>,
 }
 
+/// One service-tag rule.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServiceTagRule<'a> {
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hits: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefixes: Option<u64>,
+    #[serde(borrow)]
+    service_tag: Cow<'a, str>,
+}
+
 /// `network-rule list`
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the output")]
 pub(crate) struct RuleListView<'a> {
     /// In the order they were added.
     pub(crate) ip_rules: Vec<IpRule<'a>>,
     /// In the order they were added.
     pub(crate) virtual_network_rules: Vec<SubnetRule<'a>>,
+    /// In the order they were added.
+    pub(crate) service_tag_rules: Vec<ServiceTagRule<'a>>,
 }
 
 impl View for RuleListView<'_> {
     fn tables(&self) -> Vec<Table> {
         let with_hits = self.ip_rules.iter().any(|rule| rule.hits.is_some())
-            || self.virtual_network_rules.iter().any(|rule| rule.hits.is_some());
+            || self.virtual_network_rules.iter().any(|rule| rule.hits.is_some())
+            || self.service_tag_rules.iter().any(|rule| rule.hits.is_some());
         let mut table = Table::new(["ACTION", "SOURCE"]);
         if with_hits {
             table.header.extend(["HITS".to_owned(), "EFFECTIVE".to_owned()]);
@@ -62,6 +82,9 @@ impl View for RuleListView<'_> {
         table.rows = self.ip_rules.iter().map(|rule| row(&rule.action, &rule.value, rule.hits, None)).collect();
         table.rows.extend(
             self.virtual_network_rules.iter().map(|rule| row(&rule.action, &rule.id, rule.hits, rule.effective)),
+        );
+        table.rows.extend(
+            self.service_tag_rules.iter().map(|rule| row(&rule.action, &rule.service_tag, rule.hits, rule.effective)),
         );
         vec![table]
     }

@@ -16,9 +16,20 @@ const REGISTRIES: &[Column] = &[
     ("BYPASS", "/networkRuleBypassOptions"),
     ("IP RULES", "/ipRules"),
     ("VNET RULES", "/virtualNetworkRules"),
+    ("SERVICE TAGS", "/serviceTagRules"),
+    ("UNRESOLVED", "/unresolvedServiceTags"),
     ("PRIVATE ENDPOINTS", "/privateEndpointConnections"),
     ("DENY RESPONSE", "/denyResponse"),
     ("ENDPOINTS", "/endpoints"),
+];
+const SERVICE_TAGS: &[Column] = &[
+    ("CLOUD", "/cloud"),
+    ("CHANGE NUMBER", "/changeNumber"),
+    ("IMPORTED", "/imported"),
+    ("TAGS", "/tags"),
+    ("PREFIXES", "/prefixes"),
+    ("WATCH", "/watch"),
+    ("PROBLEM", "/problem"),
 ];
 const PROGRAM: &[Column] = &[
     ("NAME", "/name"),
@@ -43,6 +54,7 @@ impl View for StatusView {
             of_columns("interfaces", INTERFACES, elements(status, "/interfaces")),
             namespaces(elements(status, "/secondLayer/namespaces")),
             of_columns("registries", REGISTRIES, registries),
+            service_tags(status.get("serviceTags")),
         ];
         tables.extend(registries.iter().flat_map(|registry| {
             ["counters", "outcomes"].map(|kind| {
@@ -87,6 +99,12 @@ fn summary(status: &Value) -> Table {
     let mut table = Table::new(["NAME", "VALUE"]);
     table.rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table
+}
+
+/// Nothing where no file is held and no path is watched.
+fn service_tags(tags: Option<&Value>) -> Table {
+    let used = tags.filter(|tags| ["cloud", "watch"].iter().any(|key| tags.get(key).is_some_and(Value::is_string)));
+    of_columns("serviceTags", SERVICE_TAGS, used.map_or(&[], std::slice::from_ref))
 }
 
 /// Where the second layer has to stand. Its problems are among all problems already.

@@ -68,7 +68,6 @@ mod tests {
     fn tags(tags: &[(&str, &[&str])]) -> ServiceTags {
         let tag = |&(name, prefixes): &(&str, &[&str])| ServiceTag {
             name: name.to_owned(),
-            id: name.to_owned(),
             change_number: None,
             region: String::new(),
             platform: String::new(),

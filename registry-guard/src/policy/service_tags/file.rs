@@ -24,7 +24,6 @@ pub struct ServiceTagFile {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct PublishedTag {
     name: Option<String>,
-    id: Option<String>,
     properties: Option<Properties>,
 }
 
@@ -43,6 +42,19 @@ struct Properties {
 const WIDEST: (u8, u8) = (8, 16);
 
 impl ServiceTagFile {
+    /// The most bytes of a file. A published one has a few million.
+    pub const MOST_BYTES: usize = 64 << 20;
+
+    /// The cloud that the file says it is about.
+    pub fn cloud(&self) -> Option<&str> {
+        self.cloud.as_deref()
+    }
+
+    /// The number that the file says it has.
+    pub fn change_number(&self) -> Option<u64> {
+        self.change_number
+    }
+
     /// The file as the policy holds it, once it was imported at `imported`.
     pub(in crate::policy) fn checked(&self, imported: &str) -> Result<ServiceTags, PolicyError> {
         let missing = |field: &str, accepted: &str| PolicyError::missing(field, accepted);
@@ -88,7 +100,6 @@ impl PublishedTag {
             |of: fn(&Properties) -> &Option<String>| properties.and_then(|it| of(it).clone()).unwrap_or_default();
         Ok(ServiceTag {
             name: name.to_owned(),
-            id: self.id.clone().unwrap_or_else(|| name.to_owned()),
             change_number: properties.and_then(|properties| properties.change_number),
             region: text(|properties| &properties.region),
             platform: text(|properties| &properties.platform),

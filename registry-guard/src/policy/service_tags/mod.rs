@@ -28,8 +28,6 @@ pub struct ServiceTags {
 pub struct ServiceTag {
     /// The name as the file spells it.
     pub name: String,
-    /// The id as the file spells it; the name where it has none.
-    pub id: String,
     /// The number of the last file that changed this tag, if the file says so. It is shown and decides nothing.
     pub change_number: Option<u64>,
     /// The region, empty for a tag of all regions.

@@ -48,7 +48,7 @@ impl<'a> Load<'a> {
     fn follow(&mut self, edit: &'a Edit, registry: &Registry) {
         match edit {
             Edit::InsertIpRule { rule, .. } => {
-                self.ip_rules += usize::from(registry.ip_rules.get(&rule.prefix).is_none())
+                self.ip_rules += usize::from(registry.ip_rules.get(&rule.prefix).is_none());
             }
             Edit::RemoveIpRule { .. } => self.ip_rules = self.ip_rules.saturating_sub(1),
             Edit::ReplaceIpRules { rules, .. } => self.ip_rules = rules.len(),

@@ -9,7 +9,7 @@ fn delete_endpoint(registry: &str, name: &str) -> Change {
 fn what_was_committed_is_there_after_a_restart() {
     let kept = Kept::furnished();
     let before = kept.policy.clone();
-    assert_eq!(before.revision, 13);
+    assert_eq!(before.revision, 16);
     let kept = kept.reopened();
     assert_eq!(kept.policy, before);
     let contoso = kept.policy.registry("contoso").unwrap();
@@ -27,6 +27,15 @@ fn every_kind_of_edit_comes_back_as_it_was_applied() {
         registry: "contoso".into(),
         patch: RegistryPatch {
             subnet_rules: Some(ids.iter().map(|id| RuleRequest { value: (*id).into(), action: None }).collect()),
+            ..RegistryPatch::default()
+        },
+    };
+    let tags = |tags: &[&str]| Change::PatchRegistry {
+        registry: "contoso".into(),
+        patch: RegistryPatch {
+            service_tag_rules: Some(
+                tags.iter().map(|tag| RuleRequest { value: (*tag).into(), action: None }).collect(),
+            ),
             ..RegistryPatch::default()
         },
     };
@@ -48,6 +57,13 @@ fn every_kind_of_edit_comes_back_as_it_was_applied() {
         put_network("hub", 7, &["10.0.0.0/8", "2001:db8:1::/48"]),
         put_subnet("hub", "builders", &["10.7.0.0/24"], &[""]),
         subnets(&[]),
+        add_tag("contoso", "SQL", "Allow"),
+        add_tag("contoso", "sql", "Deny"),
+        Change::RemoveServiceTagRule { registry: "contoso".into(), tag: "STORAGE".into() },
+        tags(&["Storage", "Sql"]),
+        tags(&["Sql", "storage"]),
+        import(8, &[("SQL", &["192.0.2.0/25", "203.0.113.9"]), ("New", &[])]),
+        tags(&[]),
         patch_ips([]),
         delete_endpoint("contoso", "desk"),
         Change::DeleteNetwork { name: "hub".into() },

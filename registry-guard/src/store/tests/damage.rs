@@ -82,10 +82,10 @@ fn a_foreign_file_is_left_alone() {
 fn a_newer_layout_is_refused_with_both_versions() {
     let folder = closed();
     let newer = Connection::open(file(&folder)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 3").unwrap();
+    newer.execute_batch("PRAGMA user_version = 4").unwrap();
     drop(newer);
     let error = refused(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
     let older = Connection::open(file(&folder)).unwrap();
     older.execute_batch("PRAGMA user_version = 0").unwrap();
     drop(older);
@@ -107,6 +107,16 @@ fn values_that_make_no_sense_are_damage() {
         ("UPDATE private_endpoints SET address = '10.1.0.0/24'", "invalid address or status"),
         ("UPDATE private_endpoints SET counter = 0", "has no counter of its own"),
         ("DROP TABLE private_endpoints", "no such table: private_endpoints"),
+        ("UPDATE service_tag_rules SET action = 'Block'", "the rule for service tag `Storage` has an invalid action"),
+        ("UPDATE service_tag_rules SET counter = 0", "has no counter of its own"),
+        ("DROP TABLE service_tag_rules", "no such table: service_tag_rules"),
+        ("UPDATE service_tag_file SET change_number = -1", "the number of the service tags is negative"),
+        ("DELETE FROM service_tag_file", "service tags of no file"),
+        ("UPDATE service_tags SET prefixes = x'05cb00710918'", "has an invalid prefix"),
+        ("UPDATE service_tags SET prefixes = x'05'", "has an invalid prefix"),
+        ("UPDATE service_tags SET change_number = -1", "has an invalid number"),
+        ("UPDATE service_tags SET name = 'Other' WHERE key = 'sql'", "has another key than its name"),
+        ("DROP TABLE service_tags", "no such table: service_tags"),
         ("UPDATE registries SET default_action = 'maybe'", "unknown setting"),
         ("UPDATE registries SET slot = 64 WHERE slot = 0", "no valid slot"),
         ("UPDATE networks SET prefixes = '10.1.0.1/16'", "invalid prefix"),

@@ -3,16 +3,29 @@ use rusqlite::Connection;
 use super::*;
 use crate::policy::PrivateEndpoint;
 
-/// A closed store as the first version left it: without private endpoints.
-fn of_layout_1() -> (tempfile::TempDir, Policy) {
+/// Takes from a file what the second layout brought, and the third.
+const WITHOUT_PRIVATE_ENDPOINTS: &str = "DROP TABLE private_endpoints; PRAGMA user_version = 1;";
+const WITHOUT_SERVICE_TAGS: &str = "DROP TABLE service_tag_file; DROP TABLE service_tags; DROP TABLE service_tag_rules; \
+                                    PRAGMA user_version = 2;";
+
+/// A closed store as an earlier version left it: the first, or the second, which had private endpoints.
+fn of_layout(version: i64) -> (tempfile::TempDir, Policy) {
     let Kept { folder, store, mut policy } = Kept::furnished();
     drop(store);
     let file = Connection::open(folder.path().join(SqliteStore::FILE)).unwrap();
-    file.execute_batch("BEGIN; DROP TABLE private_endpoints; PRAGMA user_version = 1; COMMIT;").unwrap();
-    drop(file);
+    file.execute_batch(WITHOUT_SERVICE_TAGS).unwrap();
+    policy.service_tags = None;
     for registry in policy.registries.values_mut() {
-        for PrivateEndpoint { counter, .. } in registry.private_endpoints.drain(..) {
-            policy.counters.release(counter);
+        for rule in registry.service_tag_rules.drain(..) {
+            policy.counters.release(rule.counter);
+        }
+    }
+    if version == 1 {
+        file.execute_batch(WITHOUT_PRIVATE_ENDPOINTS).unwrap();
+        for registry in policy.registries.values_mut() {
+            for PrivateEndpoint { counter, .. } in registry.private_endpoints.drain(..) {
+                policy.counters.release(counter);
+            }
         }
     }
     (folder, policy)
@@ -24,30 +37,36 @@ fn version(store: &SqliteStore) -> i64 {
 
 #[test]
 fn an_older_store_keeps_all_it_holds_and_can_do_what_is_new() {
-    let (folder, before) = of_layout_1();
-    let (store, policy) = opened(folder.path()).unwrap();
-    assert_eq!((version(&store), &policy), (2, &before));
-    let mut kept = Kept { folder, store, policy };
-    kept.change(&put_endpoint("contoso", "desk", "hub", "10.1.0.4", "Approved"));
-    let after = kept.policy.clone();
-    assert_eq!(after.revision, before.revision + 1);
-    assert_eq!(kept.reopened().policy, after);
+    for layout in [1, 2] {
+        let (folder, before) = of_layout(layout);
+        let (store, policy) = opened(folder.path()).unwrap();
+        assert_eq!((version(&store), &policy), (3, &before), "from {layout}");
+        let mut kept = Kept { folder, store, policy };
+        kept.change(&put_endpoint("contoso", "new", "hub", "10.1.0.5", "Approved"));
+        kept.change(&import(1, &[("Storage", &["198.51.100.0/24"])]));
+        kept.change(&add_tag("contoso", "Storage", "Allow"));
+        let after = kept.policy.clone();
+        assert_eq!(after.revision, before.revision + 3);
+        assert_eq!(kept.reopened().policy, after);
+    }
 }
 
 #[test]
 fn a_step_that_fails_leaves_the_older_layout_as_it_was() {
-    let (folder, before) = of_layout_1();
-    let path = folder.path().join(SqliteStore::FILE);
-    let in_the_way = Connection::open(&path).unwrap();
-    in_the_way.execute_batch("CREATE TABLE private_endpoints (a TEXT) STRICT").unwrap();
-    drop(in_the_way);
-    let error = opened(folder.path()).map(drop).unwrap_err();
-    assert!(error.to_string().contains("private_endpoints already exists"), "{error}");
-    let file = Connection::open(&path).unwrap();
-    assert_eq!(file.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
-    file.execute_batch("DROP TABLE private_endpoints").unwrap();
-    drop(file);
-    assert_eq!(opened(folder.path()).unwrap().1, before);
+    for (layout, table) in [(1, "private_endpoints"), (1, "service_tags"), (2, "service_tag_rules")] {
+        let (folder, before) = of_layout(layout);
+        let path = folder.path().join(SqliteStore::FILE);
+        let in_the_way = Connection::open(&path).unwrap();
+        in_the_way.execute_batch(&format!("CREATE TABLE {table} (a TEXT) STRICT")).unwrap();
+        drop(in_the_way);
+        let error = opened(folder.path()).map(drop).unwrap_err();
+        assert!(error.to_string().contains(&format!("{table} already exists")), "{error}");
+        let file = Connection::open(&path).unwrap();
+        assert_eq!(file.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), layout);
+        file.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        drop(file);
+        assert_eq!(opened(folder.path()).unwrap().1, before);
+    }
 }
 
 #[test]
@@ -57,7 +76,9 @@ fn a_fresh_store_and_one_brought_up_to_date_have_the_same_tables() {
             store.connection.prepare("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name").unwrap();
         all.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
     };
-    let (folder, _) = of_layout_1();
-    let (store, _) = opened(folder.path()).unwrap();
-    assert_eq!(tables(&store), tables(&Kept::new().store));
+    for layout in [1, 2] {
+        let (folder, _) = of_layout(layout);
+        let (store, _) = opened(folder.path()).unwrap();
+        assert_eq!(tables(&store), tables(&Kept::new().store), "from {layout}");
+    }
 }

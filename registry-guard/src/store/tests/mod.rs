@@ -7,6 +7,8 @@ mod scale;
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::*;
 use crate::policy::{
     Change, Limits, NetworkRequest, PrivateEndpointRequest, RegistryPatch, RuleRequest, SubnetId, SubnetRequest,
@@ -60,6 +62,9 @@ impl Kept {
         }
         kept.change(&put_endpoint("contoso", "Desk", "hub", "10.1.0.4", "Approved"));
         kept.change(&put_endpoint("fabrikam", "desk", "spoke", "10.2.0.4", "Rejected"));
+        kept.change(&import(7, &[("Storage", &["198.51.100.0/25", "2001:db8:9::/48"]), ("Sql", &["192.0.2.0/24"])]));
+        kept.change(&add_tag("contoso", "storage", "Allow"));
+        kept.change(&add_tag("fabrikam", "Sql", "Deny"));
         kept.change(&Change::PatchRegistry {
             registry: "fabrikam".into(),
             patch: RegistryPatch {
@@ -123,6 +128,21 @@ fn put_endpoint(registry: &str, name: &str, network: &str, address: &str, status
         description: Some(format!("{status} by hand")),
     };
     Change::PutPrivateEndpoint { registry: registry.into(), name: name.into(), only_if_absent: false, request }
+}
+
+/// A published file of these tags.
+fn import(number: u64, tags: &[(&str, &[&str])]) -> Change {
+    let tag = |(name, prefixes): &(&str, &[&str])| {
+        json!({"name": name, "properties": {"region": "west", "changeNumber": 3,
+        "platform": "Azure", "systemService": name, "addressPrefixes": prefixes}})
+    };
+    let values: Vec<_> = tags.iter().map(tag).collect();
+    let file = serde_json::from_value(json!({"changeNumber": number, "cloud": "Public", "values": values})).unwrap();
+    Change::ImportServiceTags { file, at: "2026-07-01T08:00:00Z".to_owned() }
+}
+
+fn add_tag(registry: &str, tag: &str, action: &str) -> Change {
+    Change::AddServiceTagRule { registry: registry.into(), tag: tag.into(), action: Some(action.into()) }
 }
 
 fn add_ip(value: &str) -> Change {

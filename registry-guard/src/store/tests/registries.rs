@@ -35,6 +35,7 @@ fn rules_outlast_a_registry_that_is_not_named_for_a_while() {
     let counters = before.registry("contoso").unwrap().ip_rules.iter().map(|rule| rule.counter);
     assert!(counters.into_iter().all(|counter| without.counters.contains(counter)), "no other rule can get them");
     assert_eq!(before.registry("contoso").unwrap().private_endpoints.len(), 1);
+    assert_eq!(before.registry("contoso").unwrap().service_tag_rules.len(), 1);
     assert_eq!(without.counters, before.counters);
     assert_eq!(kept.store.load(&names(&["Contoso", "fabrikam"])).unwrap(), before);
 }

@@ -59,6 +59,7 @@ impl Model {
                 })
                 .collect(),
             rules: self.rules(true),
+            service_tags: Vec::new(),
         });
         policy
     }

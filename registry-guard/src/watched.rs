@@ -1,3 +1,5 @@
+//! What to watch to learn that a path has come to name other contents.
+
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +9,7 @@ const MOST_LINKS: usize = 40;
 
 /// The folders in which something changes when `path` comes to name other contents: that of the file, and that of every
 /// symbolic link on the way to it, be it a folder's or the file's own.
-pub(super) fn folders(path: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn folders(path: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let Ok(absolute) = std::path::absolute(path) else {
         return folders;

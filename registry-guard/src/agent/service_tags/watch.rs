@@ -1,0 +1,189 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::warn;
+
+use super::find::{Candidate, Files, Identity, read};
+use crate::agent::Agent;
+use crate::watched;
+
+/// A download is written in many steps. This much quiet ends them; what is read too early is read again once it changes.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// So many events are waited for at most.
+const MOST_EVENTS: usize = 50;
+
+/// Not every file system reports changes, a report can be lost, and a rule that was in a file's way can go.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+impl Agent {
+    /// Why what is at the watched path was not imported, if it was not.
+    pub(in crate::agent) fn service_tags_problem(&self) -> Option<String> {
+        self.0.service_tags_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what is wrong at the watched path, and logs what was not wrong before.
+    fn note_service_tags_problem(&self, problem: Option<String>) {
+        let mut noted = self.0.service_tags_problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(problem) = problem.as_ref().filter(|problem| noted.as_ref() != Some(problem)) {
+            warn!(%problem, "service tags at the watched path were not imported; those that are held stay in force");
+        }
+        *noted = problem;
+    }
+}
+
+/// Imports what is at the watched path, now and whenever something newer is there. Nothing in a file ends it.
+pub(in crate::agent) async fn follow(agent: Agent) {
+    let Some(path) = agent.config().service_tags.watch.clone() else { return };
+    let (tell, mut changes) = mpsc::channel(1);
+    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.is_ok_and(|event| is_change(event.kind)) {
+            // One that waits already is enough.
+            let _ = tell.try_send(());
+        }
+    });
+    if let Err(problem) = &watcher {
+        warn!(%problem, "cannot watch for service tags; their path is looked at once in a minute");
+    }
+    let mut follower = Follower {
+        agent,
+        path,
+        watcher: watcher.ok(),
+        folders: BTreeSet::new(),
+        files: Files::default(),
+        tried: BTreeMap::new(),
+    };
+    let mut again = interval(LOOK_AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = again.tick() => {}
+            Some(()) = changes.recv() => {
+                for _ in 0..MOST_EVENTS {
+                    if timeout(QUIET, changes.recv()).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        let looked = tokio::task::spawn_blocking(move || {
+            follower.look();
+            follower
+        });
+        let Ok(back) = looked.await else { return };
+        follower = back;
+    }
+}
+
+/// To read a file is an event too, and no reason to read it again.
+fn is_change(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(_)) || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+struct Follower {
+    agent: Agent,
+    path: PathBuf,
+    watcher: Option<RecommendedWatcher>,
+    /// Those that are watched.
+    folders: BTreeSet<PathBuf>,
+    files: Files,
+    /// At which revision each file was tried, and why it was refused if it was.
+    tried: BTreeMap<PathBuf, (Identity, u64, Option<String>)>,
+}
+
+impl Follower {
+    /// Imports the newest file that can be, unless it is held already. Blocks.
+    fn look(&mut self) {
+        // First, so that no change falls between reading and watching.
+        self.watch();
+        let problems = match self.files.look(&self.path) {
+            Err(error) => vec![format!("{}: cannot be read: {error}", self.path.display())],
+            Ok((candidates, unreadable)) => {
+                let mut problems = self.import_newest(&candidates);
+                problems.extend(unreadable);
+                problems
+            }
+        };
+        self.agent.note_service_tags_problem((!problems.is_empty()).then(|| problems.join("; ")));
+    }
+
+    /// Why files that are newer than what is held were not imported.
+    fn import_newest(&mut self, candidates: &[Candidate]) -> Vec<String> {
+        let held =
+            self.agent.read(|policy| policy.service_tags.as_ref().map(|tags| (tags.cloud.clone(), tags.change_number)));
+        let configured = self.agent.config().service_tags.cloud.clone();
+        let Some(cloud) =
+            configured.or_else(|| held.as_ref().map(|(cloud, _)| cloud.clone())).or_else(|| only(candidates))
+        else {
+            let many = !candidates.is_empty();
+            let path = self.path.display();
+            let problem = || {
+                format!(
+                    "{path}: holds files of more than one cloud; accepted: `service-tags.cloud` in config.toml says which"
+                )
+            };
+            return many.then(problem).into_iter().collect();
+        };
+        let (of_cloud, others): (Vec<_>, Vec<_>) =
+            candidates.iter().partition(|it| it.cloud.eq_ignore_ascii_case(&cloud));
+        let mut problems = Vec::new();
+        for (place, candidate) in of_cloud.into_iter().enumerate() {
+            let is_old = held.as_ref().is_some_and(|(_, number)| candidate.change_number < *number);
+            if place > 0 && is_old {
+                break;
+            }
+            match self.import(candidate) {
+                None => return problems,
+                Some(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            problems.extend(others.first().and_then(|other| self.import(other)));
+        }
+        problems
+    }
+
+    /// Why the file was not imported, if it is not held. What was refused is asked again once the policy is another.
+    fn import(&mut self, candidate: &Candidate) -> Option<String> {
+        let revision = self.agent.read(|policy| policy.revision);
+        if let Some((identity, at, outcome)) = self.tried.get(&candidate.path)
+            && *identity == candidate.identity
+            && (outcome.is_none() || *at == revision)
+        {
+            return outcome.clone();
+        }
+        let imported = read(&candidate.path).and_then(|file| {
+            self.agent.import_service_tags(None, file).map(drop).map_err(|problem| problem.to_string())
+        });
+        let outcome = imported.err().map(|problem| format!("{}: {problem}", candidate.path.display()));
+        self.tried.insert(candidate.path.clone(), (candidate.identity, revision, outcome.clone()));
+        outcome
+    }
+
+    fn watch(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let mut wanted = watched::folders(&self.path);
+        if self.path.is_dir() {
+            wanted.insert(self.path.clone());
+        }
+        for gone in self.folders.difference(&wanted) {
+            // It may have been removed, which ends the watch too.
+            let _ = watcher.unwatch(gone);
+        }
+        // Those watched already are watched again: a folder may have been made anew under the same name.
+        let watching = wanted.into_iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
+        self.folders = watching.collect();
+    }
+}
+
+/// The cloud of all of them, if it is one.
+fn only(candidates: &[Candidate]) -> Option<String> {
+    let first = candidates.first()?;
+    candidates.iter().all(|other| other.cloud.eq_ignore_ascii_case(&first.cloud)).then(|| first.cloud.clone())
+}
