@@ -45,10 +45,11 @@ impl OAuthError {
     }
 
     /// The id and the secret do not belong together.
-    pub(super) fn wrong_secret() -> Self {
-        let message = "there is no principal with this client_id and this secret";
-        let status = StatusCode::UNAUTHORIZED;
-        Self { status, error: "invalid_client", number: 7_000_215, message: message.to_owned() }
+    pub(super) fn wrong_secret(id: Option<Uuid>) -> Self {
+        // A secret may have been sent as the id by mistake: only what is an id is shown.
+        let id = id.map_or_else(|| "that is no UUID".to_owned(), |id| id.to_string());
+        let message = format!("there is no principal with client_id {id} and this secret");
+        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", number: 7_000_215, message }
     }
 
     /// Too many are asking.
