@@ -103,6 +103,17 @@ const DECLARED: &[Declared] = &[
         PART_OF_REGISTRY,
     ),
     (
+        "/providers/microsoft.containerregistry/registries/{registry}/servicetagrules",
+        "Microsoft.ContainerRegistry/registries/serviceTagRules",
+        LISTED_IN_REGISTRY,
+    ),
+    (
+        "/providers/microsoft.containerregistry/registries/{registry}/servicetagrules/{tag}",
+        "Microsoft.ContainerRegistry/registries/serviceTagRules",
+        PART_OF_REGISTRY,
+    ),
+    ("/providers/microsoft.network/locations/local/servicetags", "Microsoft.Network/locations/serviceTags", SHARED),
+    (
         "/providers/microsoft.containerregistry/registries/{registry}/privateendpointconnections",
         "Microsoft.ContainerRegistry/registries/privateEndpointConnections",
         LISTED_IN_REGISTRY,

@@ -45,7 +45,8 @@ impl Agent {
         for folder in [&folder, &pins] {
             fs::create_dir(folder).with_context(|| format!("creating {}", folder.display()))?;
         }
-        let agent = Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins, log_filter: None };
+        let agent =
+            Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins, log_filter: None };
         agent.configure(config)?;
         Ok(agent)
     }
