@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::answer::json_type;
 use super::refusal::Refused;
 
 /// An error of the token endpoint (RFC 6749, section 5.2), with the number that clients of Azure know it by.
@@ -73,7 +74,7 @@ impl IntoResponse for OAuthError {
             "correlation_id": Uuid::new_v4(),
         });
         let refused = Refused { code: error, message };
-        let mut response = (status, Extension(refused), Json(body)).into_response();
+        let mut response = (status, [json_type()], Extension(refused), body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::TOO_MANY_REQUESTS {

@@ -14,6 +14,7 @@ use tracing::info;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::answer::json_type;
 use super::caller::Caller;
 use super::discovery::{Host, known_tenant};
 use super::oauth::OAuthError;
@@ -94,8 +95,7 @@ async fn issue(
 
 fn answer(body: &serde_json::Value) -> Response {
     let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    ([no_store, json], body.to_string()).into_response()
+    ([no_store, json_type()], body.to_string()).into_response()
 }
 
 /// The parameters of a request, each once (RFC 6749, section 3.2).

@@ -4,11 +4,13 @@ mod networks;
 mod private_endpoints;
 mod refusals;
 mod registries;
+mod remote;
 mod rules;
 mod scale;
 mod served;
 mod socket;
 mod stand_in;
+mod subscription;
 
 use serde_json::{Value, json};
 
