@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod api;
+mod budget;
 pub mod certificates;
 pub mod cli;
 pub mod compile;

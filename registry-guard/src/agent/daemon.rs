@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
 use super::interfaces::{Interfaces, preflight};
+use super::no_core::forbid_cores;
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
 use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_tags, steering};
@@ -54,6 +55,7 @@ pub struct RunOptions {
 /// If it cannot start; then nothing that was enforced before has changed.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     log_to_standard_error();
+    forbid_cores()?;
     let config = Config::load(&options.config)?;
     if config.vxlan.trusts_everyone() {
         warn!(

@@ -15,6 +15,7 @@ mod enforcement;
 mod error;
 mod host;
 mod interfaces;
+mod no_core;
 mod question;
 mod report;
 pub mod responder;

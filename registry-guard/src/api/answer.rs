@@ -1,4 +1,4 @@
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -23,8 +23,12 @@ pub(super) fn ok(body: &impl Serialize) -> Answer {
         let message = format!("the answer cannot be written: {error}");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     })?;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, json)], bytes).into_response())
+    Ok(([json_type()], bytes).into_response())
+}
+
+/// What every answer of JSON says of itself.
+pub(super) fn json_type() -> (HeaderName, HeaderValue) {
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
 }
 
 /// 200 with `body`, which is as it was at `revision`.

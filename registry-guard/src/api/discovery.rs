@@ -37,7 +37,7 @@ pub(super) async fn endpoints(State(host): State<Arc<Host>>) -> Answer {
     }))
 }
 
-/// `GET /{tenant}/v2.0/.well-known/openid-configuration` (OpenID Connect Discovery 1.0, section 4)
+/// `GET /{tenant}/v2.0/.well-known/openid-configuration` (`OpenID` Connect Discovery 1.0, section 4)
 pub(super) async fn openid(
     State(host): State<Arc<Host>>,
     Segments(tenant): Segments<String>,

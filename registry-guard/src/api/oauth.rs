@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::answer::json_type;
 use super::refusal::Refused;
 
 /// An error of the token endpoint (RFC 6749, section 5.2), with the number that clients of Azure know it by.
@@ -45,10 +46,11 @@ impl OAuthError {
     }
 
     /// The id and the secret do not belong together.
-    pub(super) fn wrong_secret() -> Self {
-        let message = "there is no principal with this client_id and this secret";
-        let status = StatusCode::UNAUTHORIZED;
-        Self { status, error: "invalid_client", number: 7_000_215, message: message.to_owned() }
+    pub(super) fn wrong_secret(id: Option<Uuid>) -> Self {
+        // A secret may have been sent as the id by mistake: only what is an id is shown.
+        let id = id.map_or_else(|| "that is no UUID".to_owned(), |id| id.to_string());
+        let message = format!("there is no principal with client_id {id} and this secret");
+        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", number: 7_000_215, message }
     }
 
     /// Too many are asking.
@@ -72,7 +74,7 @@ impl IntoResponse for OAuthError {
             "correlation_id": Uuid::new_v4(),
         });
         let refused = Refused { code: error, message };
-        let mut response = (status, Extension(refused), Json(body)).into_response();
+        let mut response = (status, [json_type()], Extension(refused), body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::TOO_MANY_REQUESTS {

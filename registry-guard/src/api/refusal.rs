@@ -1,8 +1,9 @@
 use axum::Extension;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::answer::json_type;
 use crate::agent::AgentError;
 use crate::policy::PolicyError;
 
@@ -30,9 +31,8 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({"error": {"code": self.code, "message": self.message}}).to_string();
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
         let refused = Refused { code: self.code, message: self.message };
-        (self.status, [(header::CONTENT_TYPE, json)], Extension(refused), body).into_response()
+        (self.status, [json_type()], Extension(refused), body).into_response()
     }
 }
 

@@ -98,5 +98,6 @@ fn read(condition: &str) -> Option<(Field, String)> {
     let (field, eq, value) = (words.next()?, words.next()?, words.next()?);
     let (_, field) = FIELDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(field))?;
     let value = value.trim().strip_prefix('\'')?.strip_suffix('\'')?;
-    eq.eq_ignore_ascii_case("eq").then(|| (*field, value.replace("''", "'")))
+    let whole = !value.replace("''", "").contains('\'');
+    (whole && eq.eq_ignore_ascii_case("eq")).then(|| (*field, value.replace("''", "'")))
 }

@@ -9,8 +9,10 @@ use axum::routing::{get, post};
 use super::backend::Shared;
 use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
 use super::destroyed::report;
+use super::discovery::Host;
 use super::path::normalise;
 use super::refusal::Refusal;
+use super::request_log::Strangers;
 use super::{
     access, caller, check, discovery, endpoints, events, ip_rule, network, private_endpoint, provider, registry,
     request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule, subscription, token,
@@ -19,14 +21,14 @@ use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
 /// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
 pub(super) fn local_routes(agent: Shared) -> Router {
-    around(resource_routes(agent)).layer(from_fn(caller::identify))
+    around(guarded(resource_routes(agent)), Arc::default()).layer(from_fn(caller::identify))
 }
 
 /// Every path of the API as callers over TLS see it: before anything else they have to say who they are, but for what they need to
 /// know to do so. Needs a [`caller::Caller`] in each request.
-pub(super) fn remote_routes(agent: Shared, host: Arc<discovery::Host>) -> Router {
+pub(super) fn remote_routes(agent: Shared, host: Arc<Host>, strangers: Arc<Strangers>) -> Router {
     let door = Arc::clone(&host.door);
-    let resources = resource_routes(agent).layer(from_fn_with_state(door, access::authenticate));
+    let resources = guarded(resource_routes(agent)).layer(from_fn_with_state(door, access::authenticate));
     let unauthenticated = Router::new()
         .route("/metadata/endpoints", get(discovery::endpoints))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::openid))
@@ -36,20 +38,25 @@ pub(super) fn remote_routes(agent: Shared, host: Arc<discovery::Host>) -> Router
         .layer(DefaultBodyLimit::max(token::MOST_BYTES))
         .with_state(host)
         .fallback_service(resources);
-    around(unauthenticated)
+    around(unauthenticated, strangers)
 }
 
 /// What happens to every request before it meets `routes`. A layer around routes runs after the path has chosen one; around a
 /// fallback, before.
-fn around(routes: Router) -> Router {
+fn around(routes: Router, strangers: Arc<Strangers>) -> Router {
     Router::new()
         .fallback_service(routes)
         .layer(from_fn(report))
-        .layer(from_fn(request_log::follow))
+        .layer(from_fn_with_state(strangers, request_log::follow))
         .layer(map_request(async |request| normalise(request)))
 }
 
-fn resource_routes(agent: Shared) -> Router {
+/// Lets a caller meet only those of `routes` that are declared for it (see [`super::permission`]).
+pub(super) fn guarded(routes: Router) -> Router {
+    routes.layer(from_fn(access::authorise))
+}
+
+pub(super) fn resource_routes(agent: Shared) -> Router {
     let subscription = subscription_id().to_ascii_lowercase();
     let group = resource_group_id().to_ascii_lowercase();
     let all_registries = format!("{subscription}/providers/microsoft.containerregistry/registries");
@@ -123,7 +130,6 @@ fn resource_routes(agent: Shared) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(from_fn(access::authorise))
         .with_state(agent)
 }
 

@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::answer::json_type;
 use super::caller::Caller;
 use super::discovery::{Host, known_tenant};
 use super::oauth::OAuthError;
@@ -76,30 +77,25 @@ async fn issue(
     if asked.trim_end_matches(".default").trim_end_matches('/') != door.audience() {
         return Err(OAuthError::unknown_resource(asked, door.audience()));
     }
-    let (id, secret) = (form.required("client_id")?, form.required("client_secret")?);
+    let id = Uuid::try_parse(form.required("client_id")?).ok();
+    let secret = form.required("client_secret")?;
     let Caller::Stranger { peer } = caller else {
         return Err(OAuthError::malformed("it is not known where the call comes from"));
     };
     let secret = Zeroizing::new(secret.to_owned());
-    match door.issue(peer.ip(), Uuid::try_parse(id).ok(), secret).await {
+    match door.issue(peer.ip(), id, secret).await {
         Ok(issued) => {
             info!(%caller, principal = ?issued.name, id = %issued.id, seconds = issued.lifetime, "token issued");
             Ok(issued)
         }
-        Err(TurnedAway::Unknown) => {
-            // A secret may have been sent as the id by mistake: only what is an id is logged.
-            let id = Uuid::try_parse(id).map_or_else(|_| "not a UUID".to_owned(), |id| id.to_string());
-            warn!(%caller, id, "no token: the id or the secret is wrong");
-            Err(OAuthError::wrong_secret())
-        }
+        Err(TurnedAway::Unknown) => Err(OAuthError::wrong_secret(id)),
         Err(TurnedAway::Busy) => Err(OAuthError::busy()),
     }
 }
 
 fn answer(body: &serde_json::Value) -> Response {
     let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    ([no_store, json], body.to_string()).into_response()
+    ([no_store, json_type()], body.to_string()).into_response()
 }
 
 /// The parameters of a request, each once (RFC 6749, section 3.2).

@@ -60,7 +60,7 @@ impl Door {
         Ok(Self {
             key: SigningKey::load(state)?,
             issuer: Issuer {
-                issuer: format!("{url}/{}/v2.0", management.tenant),
+                name: format!("{url}/{}/v2.0", management.tenant),
                 audience: url,
                 tenant: management.tenant,
             },
@@ -73,7 +73,7 @@ impl Door {
 
     /// Who issues the tokens, as they say.
     pub(crate) fn issuer(&self) -> &str {
-        &self.issuer.issuer
+        &self.issuer.name
     }
 
     /// What the tokens are for.

@@ -65,7 +65,7 @@ pub(super) struct Claims {
 /// Who issues tokens, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issuer {
-    pub(super) issuer: String,
+    pub(super) name: String,
     pub(super) audience: String,
     pub(super) tenant: Uuid,
 }
@@ -73,7 +73,7 @@ pub(super) struct Issuer {
 /// A token for `principal` that counts for `lifetime` seconds from `now`, which counts from 1970.
 pub(super) fn issue(key: &SigningKey, by: &Issuer, principal: &Principal, now: u64, lifetime: u64) -> Option<String> {
     let claims = Claims {
-        iss: by.issuer.clone(),
+        iss: by.name.clone(),
         aud: by.audience.clone(),
         sub: principal.id,
         oid: principal.id,
@@ -100,7 +100,7 @@ pub(super) fn check<'p>(
     now: u64,
 ) -> Result<&'p Arc<Principal>, TokenError> {
     let claims = signed_claims(key, token).ok_or(TokenError::NotOurs)?;
-    if claims.iss != by.issuer || claims.aud != by.audience || claims.tid != by.tenant {
+    if claims.iss != by.name || claims.aud != by.audience || claims.tid != by.tenant {
         return Err(TokenError::NotOurs);
     }
     let id = claims.oid;
@@ -155,7 +155,7 @@ mod tests {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let by = Issuer {
-                issuer: "https://guard.example.com/t/v2.0".to_owned(),
+                name: "https://guard.example.com/t/v2.0".to_owned(),
                 audience: "https://guard.example.com".to_owned(),
                 tenant: Uuid::from_u128(7),
             };
@@ -237,7 +237,7 @@ mod tests {
         let (desk, other) = (Desk::new(), Desk::new());
         assert_eq!(desk.check(&other.issue(), NOW), Err(TokenError::NotOurs));
         for by in [
-            Issuer { issuer: "https://other.example.com/t/v2.0".to_owned(), ..desk.by.clone() },
+            Issuer { name: "https://other.example.com/t/v2.0".to_owned(), ..desk.by.clone() },
             Issuer { audience: "https://other.example.com".to_owned(), ..desk.by.clone() },
             Issuer { tenant: Uuid::from_u128(8), ..desk.by.clone() },
         ] {

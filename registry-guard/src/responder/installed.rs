@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 
-use super::budget::Budget;
+use crate::budget::Budget;
 use crate::handover::{CertificateError, Endpoint, RegistrySetup, Style};
 use crate::tls;
 

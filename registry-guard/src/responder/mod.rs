@@ -6,7 +6,6 @@
 
 mod answer;
 mod bounds;
-mod budget;
 mod connection;
 mod http;
 mod installed;

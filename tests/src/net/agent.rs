@@ -22,6 +22,7 @@ pub struct Agent {
     program: PathBuf,
     folder: PathBuf,
     pins: PathBuf,
+    log_filter: Option<&'static str>,
 }
 
 impl Agent {
@@ -44,7 +45,8 @@ impl Agent {
         for folder in [&folder, &pins] {
             fs::create_dir(folder).with_context(|| format!("creating {}", folder.display()))?;
         }
-        let agent = Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins };
+        let agent =
+            Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins, log_filter: None };
         agent.configure(config)?;
         Ok(agent)
     }
@@ -78,7 +80,15 @@ impl Agent {
             command.arg(flag).arg(value);
         }
         command.env(Self::RESPONDER_SOCKET, self.responder_socket());
+        if let Some(filter) = self.log_filter {
+            command.env("REGISTRY_GUARD_LOG", filter);
+        }
         command
+    }
+
+    /// What it logs from the next start on, as `REGISTRY_GUARD_LOG` says it.
+    pub fn log_filter(&mut self, filter: &'static str) {
+        self.log_filter = Some(filter);
     }
 
     /// A command of the CLI that talks to this agent.

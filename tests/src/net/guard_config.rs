@@ -161,9 +161,10 @@ impl GuardConfig {
 
     /// Another registry, at this address and port, of which nothing else is said.
     pub fn further_registry(mut self, name: &str, listen: &str) -> Self {
-        self.further_tables += &format!(
+        _ = writeln!(
+            self.further_tables,
             "[[registry]]\nname = {name:?}\nlogin-server = \"{name}.example.com\"\nlisten = [{listen:?}]\n\
-             deny-response = \"drop\"\n"
+             deny-response = \"drop\""
         );
         self
     }
@@ -173,14 +174,16 @@ impl GuardConfig {
     pub fn management(mut self, certificate: &Certificate, lifetime: &str, principals: &[Principal]) -> Result<Self> {
         let listen = self.listen.iter().filter_map(|address| address.strip_suffix(":443"));
         let listen: Vec<String> = listen.map(|address| format!("{address}:{}", Manager::PORT)).collect();
-        self.further_tables += &format!(
-            "[management]\nlisten = {listen:?}\nname = {:?}\ncertificate = {:?}\nkey = {:?}\ntenant = {:?}\n\
-             token-lifetime = {lifetime:?}\n",
+        let (chain, key) = (certificate.chain(), certificate.key());
+        writeln!(
+            self.further_tables,
+            "[management]\nlisten = {listen:?}\nname = {:?}\ncertificate = \"{}\"\nkey = \"{}\"\ntenant = {:?}\n\
+             token-lifetime = {lifetime:?}",
             Network::LOGIN_SERVER,
-            certificate.chain(),
-            certificate.key(),
+            chain.display(),
+            key.display(),
             Manager::TENANT
-        );
+        )?;
         for principal in principals {
             self.further_tables += &principal.table("[[management.principal]]")?;
         }

@@ -12,7 +12,7 @@ pub(super) const MOST_PER_SOURCE: usize = 32;
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// For the head of a request, from the handshake or the answer before it.
-pub(super) const HEAD: Duration = Duration::from_secs(60);
+pub(super) const HEAD: Duration = Duration::from_mins(1);
 
 /// From the connection until no further request is taken.
 pub(super) const CONNECTION: Duration = Duration::from_mins(15);

@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use super::bounds::{BODY_BYTES, CONNECTION, GOODBYE, HANDSHAKE, HEAD, HEADER_BYTES, HEADER_LINES};
 use super::told;
 use crate::api::caller::Caller;
+use crate::api::request_log::{Strangers, tell_left_out};
 use crate::places::Place;
 use crate::responder::Socket;
 use crate::tls::NOT_TLS;
@@ -31,6 +32,7 @@ pub(super) struct Connection {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) routes: Router,
+    pub(super) strangers: Arc<Strangers>,
     pub(super) tls: Arc<ServerConfig>,
     pub(super) place: Place,
     pub(super) stopping: watch::Receiver<bool>,
@@ -39,10 +41,10 @@ pub(super) struct Connection {
 impl Connection {
     /// Answers, within all bounds, and closes the connection.
     pub(super) async fn serve(self) {
-        let Self { stream, peer, routes, tls, mut place, stopping } = self;
+        let Self { stream, peer, routes, strangers, tls, mut place, stopping } = self;
         let socket = Socket::new(stream);
         let talk = async {
-            match timeout(HANDSHAKE, handshake(&socket, peer, tls)).await {
+            match timeout(HANDSHAKE, handshake(&socket, peer, &strangers, tls)).await {
                 Ok(Some(stream)) => converse(stream, peer, routes, stopping).await,
                 Ok(None) => {}
                 Err(_) => debug!(%peer, "no TLS handshake in time"),
@@ -57,10 +59,18 @@ impl Connection {
 }
 
 /// Nothing if the client does not speak TLS, or not to us.
-async fn handshake(socket: &Socket, peer: SocketAddr, tls: Arc<ServerConfig>) -> Option<TlsStream<Socket>> {
+async fn handshake(
+    socket: &Socket,
+    peer: SocketAddr,
+    strangers: &Strangers,
+    tls: Arc<ServerConfig>,
+) -> Option<TlsStream<Socket>> {
     let mut first = [0_u8];
     if socket.stream().peek(&mut first).await.ok()? == 1 && first[0].is_ascii_uppercase() {
-        warn!(%peer, "refused: plain HTTP where TLS is expected");
+        if let Some(left_out) = strangers.room() {
+            tell_left_out(left_out);
+            warn!(%peer, "refused: plain HTTP where TLS is expected");
+        }
         // Whether it was read or not, the connection ends here.
         let _ = socket.clone().write_all(NOT_TLS).await;
         return None;

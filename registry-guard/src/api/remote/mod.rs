@@ -22,6 +22,7 @@ use self::certificate::ServerCertificate;
 use self::connection::Connection;
 use super::backend::Shared;
 use super::discovery::Host;
+use super::request_log::Strangers;
 use super::routes::remote_routes;
 use crate::certificates::CertificateFileError;
 use crate::config::{Config, Management};
@@ -81,8 +82,10 @@ impl Remote {
         let Self { listeners, certificate, host, url } = self;
         info!(url, "the API is served over TLS");
         let (told, stopping) = watch::channel(false);
+        let strangers: Arc<Strangers> = Arc::default();
         let desk = Arc::new(Desk {
-            routes: remote_routes(agent, host),
+            routes: remote_routes(agent, host, Arc::clone(&strangers)),
+            strangers,
             tls: certificate.current(),
             places: Arc::new(Places::new(MOST_CONNECTIONS, MOST_PER_SOURCE)),
             stopping,
@@ -105,6 +108,7 @@ impl Remote {
 /// What every connection needs.
 struct Desk {
     routes: Router,
+    strangers: Arc<Strangers>,
     tls: watch::Receiver<Arc<ServerConfig>>,
     places: Arc<Places>,
     stopping: watch::Receiver<bool>,
@@ -125,6 +129,7 @@ impl Desk {
                             stream,
                             peer,
                             routes: self.routes.clone(),
+                            strangers: Arc::clone(&self.strangers),
                             tls: Arc::clone(&self.tls.borrow()),
                             place: self.places.take(peer.ip()),
                             stopping: self.stopping.clone(),

@@ -4,12 +4,14 @@ mod networks;
 mod private_endpoints;
 mod refusals;
 mod registries;
+mod remote;
 mod rules;
 mod scale;
 mod served;
 mod service_tags;
 mod socket;
 mod stand_in;
+mod subscription;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Router;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
@@ -43,6 +44,14 @@ impl Served {
             let _ = stopped.await;
         }));
         Self { denials, folder, stop: Some(stop), ended }
+    }
+
+    /// These routes, with nothing between them and the caller.
+    pub(super) fn routes(routes: Router) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = bind(&folder.path().join("control.sock")).unwrap();
+        let ended = tokio::spawn(axum::serve(socket, routes).into_future());
+        Self { denials: Denials::default(), folder, stop: None, ended }
     }
 
     pub(super) fn socket(&self) -> PathBuf {

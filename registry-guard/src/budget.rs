@@ -1,22 +1,22 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// A token bucket that stands behind the kernel's own budget for denied connections. It holds what two seconds give: the kernel
-/// counts by seconds of its clock, so that what it lets pass around the edge of two may come all at once.
+/// A token bucket that holds what two seconds give. As one that stands behind the kernel's own budget for denied connections has
+/// to: the kernel counts by seconds of its clock, so that what it lets pass around the edge of two may come all at once.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     per_second: f64,
     state: Mutex<(f64, Instant)>,
 }
 
 impl Budget {
-    pub(super) fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
         Self { per_second, state: Mutex::new((2.0 * per_second, Instant::now())) }
     }
 
     /// Whether one more is within the budget; then it is used.
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.take_at(Instant::now())
     }
 
