@@ -55,7 +55,7 @@ mod traffic;
 mod tun;
 
 pub use address::address;
-pub use agent::Agent;
+pub use agent::{Agent, program};
 pub use agent_api::Answer;
 pub use api_connection::ApiConnection;
 pub use askers::{Asked, Askers};

@@ -6,6 +6,8 @@ mod check_health;
 mod client_rules;
 mod events;
 mod management;
+mod completions;
+mod manual;
 mod network_rule;
 mod output;
 mod paths;
@@ -16,6 +18,8 @@ mod revision;
 mod subnet;
 mod virtual_network;
 
+#[cfg(test)]
+mod help_tests;
 #[cfg(test)]
 mod tests;
 
@@ -39,15 +43,20 @@ pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
 use client_rules::ClientRulesArguments;
+use completions::CompletionsArguments;
 use events::EventsArguments;
+use manual::ManualArguments;
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
+
+/// The program's name.
+pub(crate) const PROGRAM: &str = "registry-guard";
 
 /// Lets only the networks its owner names reach a container registry, decided in the kernel.
 ///
 /// `registry-guard run` is the daemon, `registry-guard responder` the process beside it that tells denied clients why; every
 /// other command asks the daemon through its socket. Verbs, flags, output and exit codes are those of `az acr`.
 #[derive(Debug, Parser)]
-#[command(name = "registry-guard", version, after_help = AFTER_HELP)]
+#[command(name = PROGRAM, version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// The agent's Unix socket for commands
     #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
@@ -57,7 +66,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const AFTER_HELP: &str = "\
+/// What stands at the end of the help.
+pub(crate) const AFTER_HELP: &str = "\
 Exit codes:
   0  done
   1  refused, or the agent cannot be reached; the reason is on standard error
@@ -108,4 +118,9 @@ pub(crate) enum Command {
     Management(ManagementCommand),
     /// Stop enforcing: the only command that takes protection away
     Detach(DetachArguments),
+    /// Print the script by which a shell completes these commands
+    #[command(visible_alias = "completion")]
+    Completions(CompletionsArguments),
+    /// Print the manual page of a command, or write all of them
+    Man(ManualArguments),
 }

@@ -6,6 +6,8 @@ pub(super) mod check_health;
 pub(super) mod client_rules;
 pub(super) mod events;
 pub(super) mod management;
+pub(super) mod completions;
+pub(super) mod manual;
 pub(super) mod network_rule;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
