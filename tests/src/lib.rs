@@ -2,6 +2,7 @@
 //! namespaces with named actors and real clients.
 
 pub mod attacks;
+pub mod docs;
 pub mod guard;
 pub mod naive;
 pub mod net;

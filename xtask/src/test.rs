@@ -75,6 +75,9 @@ fn summarize(tally: &TestTally, status: ExitStatus, started: Instant) -> Result<
     for skipped in &tally.skipped {
         println!("skipped: {skipped}");
     }
+    for left_out in &tally.not_tried {
+        println!("not tried: {left_out}");
+    }
     println!(
         "tests: {} passed, {} failed, {} skipped, {} ignored in {:.0} s",
         tally.passed(),

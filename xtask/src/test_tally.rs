@@ -2,6 +2,8 @@
 
 /// How a test that cannot run on this machine begins the line that says why.
 const SKIPPED: &str = "SKIPPED: ";
+/// How a test begins a line about something that it leaves out, and why.
+const NOT_TRIED: &str = "NOT TRIED: ";
 
 /// The counts of all test binaries of a run that shows the output of passing tests (`--show-output`).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) struct TestTally {
     pub(crate) ignored: usize,
     /// The tests that ran nothing, each as `name: why`.
     pub(crate) skipped: Vec<String>,
+    /// What tests that ran left out, each as `what: why`.
+    pub(crate) not_tried: Vec<String>,
     /// Whose output is being read.
     section: Section,
 }
@@ -70,7 +74,9 @@ impl TestTally {
         let Section::Successes { test } = &mut self.section else {
             return;
         };
-        if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
+        if let Some(what) = line.strip_prefix(NOT_TRIED) {
+            self.not_tried.push(what.to_owned());
+        } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
             *test = Some(name.to_owned());
         } else if let Some(why) = line.strip_prefix(SKIPPED)
             // A test is skipped once, however often it says so.
@@ -95,6 +101,7 @@ successes:
 
 ---- vxlan stdout ----
 looking for a device
+NOT TRIED: page.md:7: 2 commands: they need a network
 SKIPPED: this kernel has no vxlan
 SKIPPED: this kernel has no vxlan
 
@@ -124,6 +131,7 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 3 filtered out; 
         let (tally, _) = tally(REPORT);
         assert_eq!((tally.passed(), tally.failed, tally.ignored), (1, 1, 1));
         assert_eq!(tally.skipped, ["vxlan: this kernel has no vxlan"]);
+        assert_eq!(tally.not_tried, ["page.md:7: 2 commands: they need a network"]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, check_health, client_rules, events, management, network_rule, private_endpoint, registry,
-    service_tag, subnet, virtual_network,
+    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule,
+    private_endpoint, registry, service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -57,6 +57,11 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
         Command::Management(ManagementCommand::HashSecret) => management::hash_secret(terminal),
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
+        Command::Completions(it) => completions::completions(it.shell, terminal),
+        Command::Man(it) => match it.directory {
+            Some(folder) => manual::write(&folder, terminal),
+            None => manual::print(&it.words, terminal),
+        },
     };
     done.map(|()| Next::Done)
 }

@@ -196,7 +196,7 @@ impl Agent {
 }
 
 /// The program under test: `REGISTRY_GUARD_BIN`, or the one that was built beside the running test.
-fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     if let Some(program) = env::var_os("REGISTRY_GUARD_BIN") {
         return Ok(program.into());
     }

@@ -181,7 +181,8 @@ impl Network {
         Ok(all.filter(|half_open| half_open.user == user).map(|half_open| half_open.source).collect())
     }
 
-    fn namespace(&self, name: &str) -> Result<Namespace> {
+    /// A namespace that is named after this network.
+    pub(super) fn namespace(&self, name: &str) -> Result<Namespace> {
         Namespace::create(&format!("{}{name}", self.label))
     }
 

@@ -18,7 +18,7 @@ const fn tool(name: &'static str, package: &'static str) -> Tool {
 }
 
 /// What is needed beside the Rust toolchains.
-pub(crate) const TOOLS: [Tool; 21] = [
+pub(crate) const TOOLS: [Tool; 22] = [
     // Building: SQLite is compiled from its sources.
     tool("cc", "gcc"),
     tool("/usr/include/stdio.h", "libc6-dev"),
@@ -40,6 +40,8 @@ pub(crate) const TOOLS: [Tool; 21] = [
     tool("ipset", "ipset"),
     tool("xdp-filter", "xdp-tools"),
     tool("bpftool", "bpftool"),
+    // Reading manual pages.
+    tool("groff", "groff-base"),
     // Looking at processes and the kernel's settings.
     tool("ps", "procps"),
     tool("mount", "mount"),

@@ -14,6 +14,9 @@ Denied clients are told why by `registry-guard responder`, which runs beside it.
 enforcing, and starting again opens no gap. Exits with 1 if it cannot start; nothing has changed then. Needs root \
 (CAP_BPF, CAP_NET_ADMIN, and CAP_SYS_ADMIN to mount the bpffs at --pins).
 
+Environment:
+  REGISTRY_GUARD_LOG  how much is logged to standard error: error, warn, info (the default), debug or trace
+
 Example:
   registry-guard run --config /etc/registry-guard/config.toml")]
 pub(crate) struct RunArguments {

@@ -4,8 +4,10 @@ mod agent;
 mod check;
 mod check_health;
 mod client_rules;
+mod completions;
 mod events;
 mod management;
+mod manual;
 mod network_rule;
 mod output;
 mod paths;
@@ -17,6 +19,8 @@ mod service_tag;
 mod subnet;
 mod virtual_network;
 
+#[cfg(test)]
+mod help_tests;
 #[cfg(test)]
 mod tests;
 
@@ -41,15 +45,20 @@ pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
 use client_rules::ClientRulesArguments;
+use completions::CompletionsArguments;
 use events::EventsArguments;
+use manual::ManualArguments;
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
+
+/// The program's name.
+pub(crate) const PROGRAM: &str = "registry-guard";
 
 /// Lets only the networks its owner names reach a container registry, decided in the kernel.
 ///
 /// `registry-guard run` is the daemon, `registry-guard responder` the process beside it that tells denied clients why; every
 /// other command asks the daemon through its socket. Verbs, flags, output and exit codes are those of `az acr`.
 #[derive(Debug, Parser)]
-#[command(name = "registry-guard", version, after_help = AFTER_HELP)]
+#[command(name = PROGRAM, version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// The agent's Unix socket for commands
     #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
@@ -59,7 +68,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const AFTER_HELP: &str = "\
+/// What stands at the end of the help.
+pub(crate) const AFTER_HELP: &str = "\
 Exit codes:
   0  done
   1  refused, or the agent cannot be reached; the reason is on standard error
@@ -113,4 +123,9 @@ pub(crate) enum Command {
     Management(ManagementCommand),
     /// Stop enforcing: the only command that takes protection away
     Detach(DetachArguments),
+    /// Print the script by which a shell completes these commands
+    #[command(visible_alias = "completion")]
+    Completions(CompletionsArguments),
+    /// Print the manual page of a command, or write all of them
+    Man(ManualArguments),
 }

@@ -13,6 +13,9 @@ Gets listening sockets, certificates and texts from the agent, keeps answering w
 ever. Started as root it becomes the user of --user, which must not be root and must be the one that the agent expects; \
 started as anyone else it stays who it is. Stops on SIGTERM or SIGINT, with 0; exits with 1 if a privilege cannot be given up.
 
+Environment:
+  REGISTRY_GUARD_LOG  how much is logged to standard error: error, warn, info (the default), debug or trace
+
 Example:
   registry-guard responder --user registry-guard")]
 pub(crate) struct ResponderArguments {
