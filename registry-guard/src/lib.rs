@@ -7,6 +7,7 @@ pub mod api;
 pub mod cli;
 pub mod compile;
 pub mod config;
+mod document;
 pub mod handover;
 pub mod kernel;
 pub mod netfilter;

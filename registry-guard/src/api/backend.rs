@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::agent::{Agent, AgentError, Changed, Denials};
 use crate::config::Config;
-use crate::policy::{Change, Policy};
+use crate::policy::{Change, Edit, Policy, PolicyRequest, Step, steps};
 
 /// What the API asks of the agent. Everything but `policy`, `config` and `denials` blocks.
 pub(super) trait Backend: Send + Sync {
@@ -16,6 +16,15 @@ pub(super) trait Backend: Send + Sync {
 
     /// Returns after the kernel enforces the change.
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError>;
+
+    /// As `change`, with what it does, or would do if `dry_run`, unless nobody wants to know.
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError>;
 
     fn check(
         &self,
@@ -49,6 +58,18 @@ impl Backend for Agent {
 
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
         Self::change(self, if_match, change)
+    }
+
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError> {
+        let change = Change::Apply(request);
+        let look = |before: &Policy, edits: &[Edit]| tell_steps.then(|| steps(before, edits));
+        if dry_run { self.preview(if_match, &change, look) } else { self.change_seen(if_match, &change, look) }
     }
 
     fn check(

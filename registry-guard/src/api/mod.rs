@@ -11,6 +11,7 @@ mod events;
 mod ip_rule;
 mod network;
 mod path;
+mod policy;
 mod private_endpoint;
 mod refusal;
 mod registry;

@@ -10,7 +10,7 @@ use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
-    check, events, ip_rule, network, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
+    check, events, ip_rule, network, policy, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
 };
 use crate::policy::{resource_group_id, subscription_id};
 
@@ -25,6 +25,7 @@ pub(super) fn routes(agent: Shared) -> Router {
     let networks = format!("{group}/providers/microsoft.network/virtualnetworks");
     let each_network = format!("{networks}/{{network}}");
     let one_registry = get(registry::show).patch(registry::patch).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
+    let whole_policy = get(policy::export).post(policy::apply).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
 
     let routes = Router::new()
         .route(&all_registries, get(registry::list))
@@ -56,6 +57,7 @@ pub(super) fn routes(agent: Shared) -> Router {
         .route(&each_network, get(network::show).put(network::put).delete(network::delete))
         .route(&format!("{each_network}/subnets"), get(subnet::list))
         .route(&format!("{each_network}/subnets/{{subnet}}"), get(subnet::show).put(subnet::put).delete(subnet::delete))
+        .route("/policy", whole_policy)
         .route("/status", get(service::status))
         .route("/events", get(events::events))
         .route("/detach", post(service::detach))

@@ -115,6 +115,26 @@ pub enum Change {
         /// The subnet's name, in any case.
         name: String,
     },
+    /// Makes the policy what a document says, in one step.
+    Apply(PolicyRequest),
+}
+
+/// What several parts of the policy shall be, all at once. What is absent is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyRequest {
+    /// Every virtual network with its name: one that is not in the list goes.
+    pub networks: Option<Vec<(String, NetworkRequest)>>,
+    /// Some registries, each with its name. Others stay as they are.
+    pub registries: Vec<(String, RegistryRequest)>,
+}
+
+/// What a registry shall be. What is absent is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryRequest {
+    /// Settings, and lists of rules.
+    pub patch: RegistryPatch,
+    /// Every private endpoint with its name: one that is not in the list goes.
+    pub private_endpoints: Option<Vec<(String, PrivateEndpointRequest)>>,
 }
 
 /// The parts of a registry to change. What is absent is kept; a list that is present replaces the whole list.

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
 
-use super::answer::{Answer, Listed, blocking, ok, ok_at};
+use super::answer::{Answer, Listed, blocking, not_modified, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::Condition;
+use super::condition::{Condition, Known};
 use super::segment::Segments;
 use crate::agent::Changed;
 use crate::policy::{Change, Policy, Registry};
@@ -28,8 +28,8 @@ pub(super) async fn list(State(agent): State<Shared>) -> Answer {
 }
 
 /// `GET …/registries/{registry}`
-pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
-    blocking(move || whole(&*agent, &name)).await
+pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>, known: Known) -> Answer {
+    blocking(move || whole(&*agent, &known, &name)).await
 }
 
 /// The answer to a change for those who do not want a long list back.
@@ -56,7 +56,7 @@ pub(super) async fn patch(
             let spelled = agent.config().registry(&name).map_or(name.as_str(), |registry| &registry.name);
             return ok_at(changed.revision, &Minimal { name: spelled, changed });
         }
-        whole(&*agent, &name)
+        whole(&*agent, &Known::NOTHING, &name)
     })
     .await
 }
@@ -66,8 +66,11 @@ fn asks_for_minimal(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|pair| pair.eq_ignore_ascii_case("return=minimal")))
 }
 
-fn whole(agent: &dyn Backend, name: &str) -> Answer {
+fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
     let policy = agent.policy();
+    if known.is(policy.revision) {
+        return not_modified(policy.revision);
+    }
     let registry = policy.find_registry(name)?;
     ok_at(policy.revision, &view(agent, &policy, registry))
 }

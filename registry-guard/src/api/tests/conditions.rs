@@ -29,7 +29,7 @@ async fn every_change_obeys_if_match() {
         let body = body.to_string().into_bytes();
         for stale in [format!("\"{}\"", revision - 1), "\"0\"".to_owned(), "nonsense".to_owned()] {
             let answer = served.ask(method, &path, &[("if-match", &stale)], body.clone()).await;
-            assert_refused(&answer, 412, "ConditionNotMet", &format!("policy is at revision {revision}"));
+            assert_refused(&answer, 412, "PreconditionFailed", &format!("policy is at revision {revision}"));
         }
         let answer = served.ask(method, &path, &[("if-match", &format!("\"{revision}\""))], body).await;
         revision += 1;

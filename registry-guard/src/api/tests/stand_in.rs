@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials};
+use crate::agent::{AgentError, Changed, Denials, require};
 use crate::api::backend::Backend;
 use crate::config::Config;
-use crate::policy::{Change, Policy, Registry, Settings};
+use crate::policy::{Change, Policy, PolicyRequest, Registry, Settings, Step, steps};
 
 /// Changes the policy as the agent does, with no store and no kernel behind it.
 pub(super) struct StandIn {
@@ -56,17 +56,32 @@ impl Backend for StandIn {
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
         let mut policy = self.policy.lock().unwrap();
         let have = policy.revision;
-        if let Some(asked) = if_match
-            && asked != "*"
-            && asked != format!("\"{have}\"")
-        {
-            return Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() });
-        }
+        require(if_match, have)?;
         let edits = policy.validate(change, &self.config.policy_limits())?;
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
         let destroyed = if edits.is_empty() { 0 } else { Self::DESTROYED };
         Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed })
+    }
+
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError> {
+        let change = Change::Apply(request);
+        let before = self.policy();
+        require(if_match, before.revision)?;
+        let edits = before.validate(&change, &self.config.policy_limits())?;
+        let told = tell_steps.then(|| steps(&before, &edits));
+        let changed = if dry_run {
+            Changed { revision: before.revision, changed: !edits.is_empty(), destroyed: 0 }
+        } else {
+            self.change(if_match, &change)?
+        };
+        Ok((changed, told))
     }
 
     fn check(

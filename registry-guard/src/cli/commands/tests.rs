@@ -182,7 +182,7 @@ async fn the_rule_list_shows_hits_when_asked() {
 
 #[tokio::test]
 async fn creating_an_existing_network_changes_nothing_and_says_so() {
-    let agent = StandInAgent::answering(412, r#"{"error":{"code":"ConditionNotMet","message":"exists"}}"#);
+    let agent = StandInAgent::answering(412, r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#);
     let printed = agent.run("network vnet create -n office --vni 5001 --address-prefixes 10.1.0.0/16").await;
     assert_eq!(
         (printed.code, printed.err.as_str()),
@@ -212,14 +212,14 @@ async fn a_subnet_update_keeps_what_was_not_named() {
 
 #[tokio::test]
 async fn a_subnet_update_tries_again_when_the_policy_moved_on() {
-    let moved = r#"{"error":{"code":"ConditionNotMet","message":"at 8"}}"#;
+    let moved = r#"{"error":{"code":"PreconditionFailed","message":"at 8"}}"#;
     let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved), (200, SUBNET), (200, SUBNET)]);
     let command = "network vnet subnet update --vnet-name office -n ci --address-prefixes 10.1.8.0/24";
     assert_eq!(agent.run(command).await.code, 0);
     assert_eq!(agent.seen().len(), 4);
     let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved)]);
     let printed = agent.run(&format!("{command} --if-match 6")).await;
-    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (ConditionNotMet) at 8\n"));
+    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (PreconditionFailed) at 8\n"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Checks what was asked for against the policy as it is, and says which edits it amounts to.
 
+mod apply;
+mod document_place;
 mod grants;
 mod ip_rule;
 mod name;
@@ -52,6 +54,7 @@ impl Policy {
                 self.put_subnet(network, name, *only_if_absent, request)
             }
             Change::DeleteSubnet { network, name } => self.delete_subnet(network, name),
+            Change::Apply(request) => self.apply_request(request, limits),
         }
     }
 

@@ -1,3 +1,4 @@
+mod apply;
 mod counters;
 mod ip_rules;
 mod networks;
