@@ -1,5 +1,10 @@
 //! The policy as a document that people keep: what `export` prints, and `apply` makes true.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::policy::{
@@ -12,9 +17,9 @@ use crate::policy::{
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Document {
     version: Version,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     virtual_networks: Option<Vec<NetworkEntry>>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     registries: Option<Vec<RegistryEntry>>,
 }
 
@@ -29,9 +34,9 @@ struct NetworkEntry {
     name: String,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     vni: Option<i64>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     address_prefixes: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     subnets: Option<Vec<SubnetEntry>>,
 }
 
@@ -39,9 +44,9 @@ struct NetworkEntry {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct SubnetEntry {
     name: String,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     address_prefixes: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     service_endpoints: Option<Vec<String>>,
 }
 
@@ -57,11 +62,11 @@ struct RegistryEntry {
     network_rule_bypass_options: Option<String>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     data_endpoint_enabled: Option<bool>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     ip_rules: Option<Vec<IpRuleEntry>>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     virtual_network_rules: Option<Vec<SubnetRuleEntry>>,
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     private_endpoint_connections: Option<Vec<PrivateEndpointEntry>>,
 }
 
@@ -262,6 +267,25 @@ impl From<Version> for u64 {
 /// A value that stands there, which `null` does not.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A list that stands there. What reads YAML would take nothing at all for an empty one, which would remove everything.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    deserializer.deserialize_any(ListVisitor(PhantomData)).map(Some)
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list ([] for an empty one; leave the key out to keep what there is)")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Vec<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(elements))
+    }
 }
 
 fn texts(list: &[impl ToString]) -> Vec<String> {

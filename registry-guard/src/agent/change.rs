@@ -123,15 +123,17 @@ fn fresh_counters(before: &Policy, edits: &[Edit]) -> Vec<u32> {
 
 /// What the edits change, each once.
 fn subjects(edits: &[Edit]) -> String {
-    let mut subjects: Vec<String> = edits
-        .iter()
-        .map(|edit| match edit.subject() {
+    let mut subjects = Vec::new();
+    for edit in edits {
+        let subject = match edit.subject() {
             Subject::Registry(name) => format!("registry {name}"),
             Subject::Network(name) => format!("network {name}"),
             Subject::ServiceTags => "service tags".to_owned(),
-        })
-        .collect();
-    subjects.dedup();
+        };
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
     subjects.join(", ")
 }
 

@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod condition;
 mod destroyed;
+mod effect;
 mod events;
 mod ip_rule;
 mod network;

@@ -6,6 +6,7 @@ mod commands;
 mod dispatch;
 mod failure;
 mod output;
+mod policy_file;
 mod resource_path;
 mod terminal;
 mod view;

@@ -16,6 +16,8 @@ pub enum Change {
         registry: String,
         /// An address or a prefix.
         value: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
@@ -32,6 +34,8 @@ pub enum Change {
         registry: String,
         /// The subnet's full id.
         subnet_id: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },

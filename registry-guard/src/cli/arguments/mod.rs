@@ -6,6 +6,7 @@ mod events;
 mod network_rule;
 mod output;
 mod paths;
+mod policy;
 mod private_endpoint;
 mod registry;
 mod responder;
@@ -28,11 +29,12 @@ pub(crate) use registry::Settings;
 pub(crate) use responder::ResponderArguments;
 pub(crate) use revision::Revision;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
-pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
+pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetworkCommand};
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
 use events::EventsArguments;
+use policy::{ApplyArguments, ExportArguments, RestoreArguments};
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
 
 /// Lets only the networks its owner names reach a container registry, decided in the kernel.
@@ -45,6 +47,9 @@ pub(crate) struct Arguments {
     /// The agent's Unix socket for commands
     #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
     pub(crate) socket: PathBuf,
+    /// How many seconds the agent may give no sign of life; while it does, a long change is waited for
+    #[arg(long, global = true, value_name = "SECONDS", env = "REGISTRY_GUARD_TIMEOUT", default_value = "30", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: u32,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -75,6 +80,12 @@ pub(crate) enum Command {
     List(ListArguments),
     /// Change a registry's settings; what is not named stays as it is
     Update(UpdateArguments),
+    /// Put a registry back to default access: no rules, everyone allowed
+    Restore(RestoreArguments),
+    /// Print the policy as a document
+    Export(ExportArguments),
+    /// Make the policy what a document says, in one step
+    Apply(ApplyArguments),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
     /// Add, list and remove the networks that may reach a registry

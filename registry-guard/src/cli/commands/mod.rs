@@ -4,6 +4,7 @@ pub(super) mod agent;
 pub(super) mod check;
 pub(super) mod events;
 pub(super) mod network_rule;
+pub(super) mod policy;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
 pub(super) mod responder;
@@ -17,7 +18,7 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::arguments::OutputArguments;
+use super::arguments::{OutputArguments, Revision};
 use super::client::{Call, Client};
 use super::failure::Failure;
 use super::output::{self, View};
@@ -50,6 +51,27 @@ impl Session<'_> {
     /// Sends a call whose answer is small.
     async fn ask(&self, call: Call) -> Result<Value, Failure> {
         understand(&self.client.send(call).await?)
+    }
+
+    /// Reads a resource and writes what `merged` makes of it, under the revision that it was read at, so that nobody's change
+    /// in between is lost; again when somebody changed the policy meanwhile, unless the caller names a revision.
+    async fn update(
+        &self,
+        path: &str,
+        merged: impl Fn(&Value) -> Value,
+        if_match: Option<Revision>,
+    ) -> Result<Value, Failure> {
+        const ATTEMPTS: u32 = 20;
+        let mut attempt = 1;
+        loop {
+            let present = self.ask(Call::get(path.to_owned())).await?;
+            let read_at = present["revision"].as_u64().map(Revision::Number);
+            let call = Call::put(path.to_owned(), merged(&present)).if_match(if_match.or(read_at));
+            match self.ask(call).await {
+                Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => attempt += 1,
+                answer => return answer,
+            }
+        }
     }
 
     /// Prints the agent's answer to a removal, if it gave one.

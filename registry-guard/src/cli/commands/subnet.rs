@@ -12,9 +12,6 @@ use crate::cli::view::{Column, ResourceView, flatten};
 const COLUMNS: &[Column] =
     &[("NAME", "/name"), ("PREFIXES", "/addressPrefixes"), ("SERVICE ENDPOINT", "/serviceEndpoints/0/service")];
 
-/// How often `update` reads and writes again when others change the policy in between.
-const ATTEMPTS: u32 = 20;
-
 /// `network vnet subnet create`; an existing subnet is left alone.
 pub(crate) async fn create(
     mut session: Session<'_>,
@@ -50,8 +47,7 @@ pub(crate) async fn show(mut session: Session<'_>, network: &str, name: &str) ->
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 
-/// `network vnet subnet update`: what was not named is read first and written back, under the revision it was read at, so
-/// that nobody's change in between is lost.
+/// `network vnet subnet update`
 pub(crate) async fn update(
     mut session: Session<'_>,
     network: &str,
@@ -60,18 +56,7 @@ pub(crate) async fn update(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let path = resource_path::subnet(network, name);
-    let mut attempt = 1;
-    let subnet = loop {
-        let present = session.ask(Call::get(path.clone())).await?;
-        let read_at = present["revision"].as_u64().map(Revision::Number);
-        let call = Call::put(path.clone(), merged(&present, settings)).if_match(if_match.or(read_at));
-        match session.ask(call).await {
-            Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            answer => break answer?,
-        }
-    };
+    let subnet = session.update(&path, |present| merged(present, settings), if_match).await?;
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 

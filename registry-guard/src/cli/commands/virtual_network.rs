@@ -1,9 +1,9 @@
 //! `network vnet`.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Session;
-use crate::cli::arguments::Revision;
+use crate::cli::arguments::{NetworkSettings, Revision};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
 use crate::cli::resource_path;
@@ -24,7 +24,9 @@ pub(crate) async fn create(
     let call = Call::put(resource_path::network(name), body).if_match(if_match).must_be_new();
     let network = session.ask(call).await.map_err(|failure| {
         if failure.is_precondition() && if_match.is_none() {
-            Failure::Local(format!("the virtual network '{name}' already exists; nothing was changed"))
+            Failure::Local(format!(
+                "the virtual network '{name}' already exists; nothing was changed: `network vnet update` changes it"
+            ))
         } else {
             failure
         }
@@ -42,6 +44,29 @@ pub(crate) async fn list(mut session: Session<'_>) -> Result<(), Failure> {
 pub(crate) async fn show(mut session: Session<'_>, name: &str) -> Result<(), Failure> {
     let network = session.ask(Call::get(resource_path::network(name))).await?;
     session.print(&ResourceView::new(flatten(network), COLUMNS))
+}
+
+/// `network vnet update`
+pub(crate) async fn update(
+    mut session: Session<'_>,
+    name: &str,
+    settings: &NetworkSettings,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let network = session.update(&resource_path::network(name), |_| changes(settings), if_match).await?;
+    session.print(&ResourceView::new(flatten(network), COLUMNS))
+}
+
+/// Only what was named: what is absent is kept.
+fn changes(settings: &NetworkSettings) -> Value {
+    let mut properties = Map::new();
+    if let Some(vni) = settings.vni {
+        properties.insert("vni".to_owned(), vni.into());
+    }
+    if let Some(prefixes) = &settings.address_prefixes {
+        properties.insert("addressSpace".to_owned(), json!({ "addressPrefixes": prefixes }));
+    }
+    json!({ "properties": properties })
 }
 
 /// `network vnet delete`

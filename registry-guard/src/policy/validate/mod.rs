@@ -31,12 +31,12 @@ impl Policy {
     fn edits(&self, change: &Change, limits: &Limits) -> Result<Vec<Edit>, PolicyError> {
         match change {
             Change::PatchRegistry { registry, patch } => self.patch_registry(registry, patch, limits),
-            Change::AddIpRule { registry, value, action } => {
-                self.add_ip_rule(registry, value, action.as_deref(), limits)
+            Change::AddIpRule { registry, value, only_if_absent, action } => {
+                self.add_ip_rule(registry, value, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveIpRule { registry, value } => self.remove_ip_rule(registry, value),
-            Change::AddSubnetRule { registry, subnet_id, action } => {
-                self.add_subnet_rule(registry, subnet_id, action.as_deref(), limits)
+            Change::AddSubnetRule { registry, subnet_id, only_if_absent, action } => {
+                self.add_subnet_rule(registry, subnet_id, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveSubnetRule { registry, subnet_id } => self.remove_subnet_rule(registry, subnet_id),
             Change::AddServiceTagRule { registry, tag, action } => {

@@ -55,6 +55,7 @@ impl Kept {
             kept.change(&Change::AddSubnetRule {
                 registry: "contoso".into(),
                 subnet_id: SubnetId::new("hub", subnet).to_string(),
+                only_if_absent: false,
                 action: None,
             });
         }
@@ -130,7 +131,12 @@ fn add_ip(value: &str) -> Change {
 }
 
 fn add_ip_with(registry: &str, value: &str, action: &str) -> Change {
-    Change::AddIpRule { registry: registry.into(), value: value.into(), action: Some(action.into()) }
+    Change::AddIpRule {
+        registry: registry.into(),
+        value: value.into(),
+        only_if_absent: false,
+        action: Some(action.into()),
+    }
 }
 
 fn patch_ips(values: impl IntoIterator<Item = String>) -> Change {
