@@ -67,6 +67,8 @@ struct RegistryEntry {
     #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     virtual_network_rules: Option<Vec<SubnetRuleEntry>>,
     #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    service_tag_rules: Option<Vec<ServiceTagRuleEntry>>,
+    #[serde(default, deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     private_endpoint_connections: Option<Vec<PrivateEndpointEntry>>,
 }
 
@@ -85,6 +87,14 @@ struct SubnetRuleEntry {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     virtual_network: Option<String>,
     subnet: String,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ServiceTagRuleEntry {
+    service_tag: String,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     action: Option<String>,
 }
@@ -174,6 +184,10 @@ impl RegistryEntry {
             subnet: rule.subnet.subnet.clone(),
             action: Some(rule.action.to_string()),
         });
+        let tag_rules = registry
+            .service_tag_rules
+            .iter()
+            .map(|rule| ServiceTagRuleEntry { service_tag: rule.tag.clone(), action: Some(rule.action.to_string()) });
         Self {
             name: registry.name.clone(),
             default_action: Some(registry.default_action.to_string()),
@@ -182,6 +196,7 @@ impl RegistryEntry {
             data_endpoint_enabled: Some(registry.data_endpoint_enabled),
             ip_rules: Some(ip_rules.collect()),
             virtual_network_rules: Some(subnet_rules.collect()),
+            service_tag_rules: Some(tag_rules.collect()),
             private_endpoint_connections: Some(
                 registry.private_endpoints.iter().map(PrivateEndpointEntry::of).collect(),
             ),
@@ -190,6 +205,7 @@ impl RegistryEntry {
 
     fn into_request(self, place: &str) -> Result<(String, RegistryRequest), PolicyError> {
         let ip_rule = |rule: IpRuleEntry| RuleRequest { value: rule.ip_address_or_range, action: rule.action };
+        let tag_rule = |rule: ServiceTagRuleEntry| RuleRequest { value: rule.service_tag, action: rule.action };
         let subnet_rule = |(at, rule): (usize, SubnetRuleEntry)| {
             let value = rule.id(&format!("{place}.virtualNetworkRules[{at}]"))?;
             Ok(RuleRequest { value, action: rule.action })
@@ -205,6 +221,7 @@ impl RegistryEntry {
             data_endpoint_enabled: self.data_endpoint_enabled,
             ip_rules: self.ip_rules.map(|rules| rules.into_iter().map(ip_rule).collect()),
             subnet_rules,
+            service_tag_rules: self.service_tag_rules.map(|rules| rules.into_iter().map(tag_rule).collect()),
         };
         let private_endpoints = self
             .private_endpoint_connections

@@ -52,6 +52,8 @@ pub enum Change {
         registry: String,
         /// The tag's name, in any case.
         tag: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },

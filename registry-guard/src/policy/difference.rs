@@ -6,7 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Edit, IpRule, Policy, PrivateEndpoint, Registry, Settings, Subject, Subnet, SubnetId, SubnetRule, VirtualNetwork,
+    Edit, IpRule, Policy, PrivateEndpoint, Registry, ServiceTagRule, Settings, Subject, Subnet, SubnetId, SubnetRule,
+    VirtualNetwork,
 };
 
 /// What happens to one thing.
@@ -73,7 +74,7 @@ pub fn steps(before: &Policy, edits: &[Edit]) -> Vec<Step> {
         .iter()
         .filter_map(|edit| match edit.subject() {
             Subject::Network(name) => Some(name.to_ascii_lowercase()),
-            Subject::Registry(_) => None,
+            Subject::Registry(_) | Subject::ServiceTags => None,
         })
         .collect();
     for name in &names {
@@ -125,6 +126,8 @@ impl Steps {
         let ip_rules = Step { list: Some("ipRules"), ..about.clone() };
         let subnet_rules = Step { list: Some("virtualNetworkRules"), ..about.clone() };
         let endpoints = Step { list: Some("privateEndpointConnections"), ..about.clone() };
+        let tag_rules = Step { list: Some("serviceTagRules"), ..about.clone() };
+        let tag_action = |rule: &ServiceTagRule| rule.action.to_string();
         let ip_action = |rule: &IpRule| rule.action.to_string();
         let subnet_action = |rule: &SubnetRule| rule.action.to_string();
         match edit {
@@ -164,6 +167,21 @@ impl Steps {
                 let (old, new) = (keyed(&before.subnet_rules), keyed(rules));
                 self.compare_lists(&subnet_rules, &old, &new, |rule| short(&rule.subnet), subnet_action);
             }
+            Edit::InsertServiceTagRule { rule, .. } => {
+                let present = before.service_tag_rule(&rule.tag).map(tag_action);
+                self.compare(Step { name: rule.tag.clone(), ..tag_rules }, present, Some(tag_action(rule)));
+            }
+            Edit::RemoveServiceTagRule { tag, .. } => {
+                let present = before.service_tag_rule(tag).map(tag_action);
+                self.compare(Step { name: tag.clone(), ..tag_rules }, present, None);
+            }
+            Edit::ReplaceServiceTagRules { rules, .. } => {
+                let keyed = |rules: &[ServiceTagRule]| -> BTreeMap<String, ServiceTagRule> {
+                    rules.iter().map(|rule| (rule.tag.to_ascii_lowercase(), rule.clone())).collect()
+                };
+                let (old, new) = (keyed(&before.service_tag_rules), keyed(rules));
+                self.compare_lists(&tag_rules, &old, &new, |rule| rule.tag.clone(), tag_action);
+            }
             Edit::PutPrivateEndpoint { endpoint, .. } => {
                 let present = before.private_endpoint(&endpoint.name).map(described_endpoint);
                 let about = Step { name: endpoint.name.clone(), ..endpoints };
@@ -174,7 +192,7 @@ impl Steps {
                 let name = present.map_or(name, |endpoint| &endpoint.name).clone();
                 self.compare(Step { name, ..endpoints }, present.map(described_endpoint), None);
             }
-            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) => {}
+            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) => {}
         }
     }
 

@@ -28,11 +28,12 @@ async fn what_is_exported_is_a_document_that_changes_nothing() {
                     "networkRuleBypassOptions": "AzureServices", "dataEndpointEnabled": false,
                     "ipRules": [{"ipAddressOrRange": "203.0.113.9", "action": "Deny"}],
                     "virtualNetworkRules": [{"virtualNetwork": "hub", "subnet": "builders", "action": "Allow"}],
+                    "serviceTagRules": [],
                     "privateEndpointConnections": [{"name": "desk", "virtualNetwork": "hub", "ipAddress": "10.1.0.4",
                         "status": "Approved", "description": ""}]},
                 {"name": "fabrikam", "defaultAction": "Deny", "publicNetworkAccess": "Enabled",
                     "networkRuleBypassOptions": "AzureServices", "dataEndpointEnabled": false,
-                    "ipRules": [], "virtualNetworkRules": [], "privateEndpointConnections": []}]})
+                    "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": [], "privateEndpointConnections": []}]})
     );
     let applied = apply(&served, "", &exported.body).await;
     assert_eq!(

@@ -53,6 +53,30 @@ impl Session<'_> {
         understand(&self.client.send(call).await?)
     }
 
+    /// Creates a resource. One that is there already is left alone: that is all there is to do if it `is_so`, and refused with
+    /// `otherwise` if not.
+    async fn create(
+        &mut self,
+        path: String,
+        body: Value,
+        if_match: Option<Revision>,
+        is_so: impl Fn(&Value) -> bool,
+        otherwise: &str,
+    ) -> Result<Value, Failure> {
+        match self.ask(Call::put(path.clone(), body).if_match(if_match).must_be_new()).await {
+            Err(failure) if failure.is_precondition() && if_match.is_none() => {
+                let present = self.ask(Call::get(path)).await?;
+                if !is_so(&present["properties"]) {
+                    return Err(Failure::Local(otherwise.to_owned()));
+                }
+                let (name, revision) = (present["name"].as_str().unwrap_or_default(), &present["revision"]);
+                self.terminal.note(&format!("already so: {name} (revision {revision})"));
+                Ok(present)
+            }
+            answer => answer,
+        }
+    }
+
     /// Reads a resource and writes what `merged` makes of it, under the revision that it was read at, so that nobody's change
     /// in between is lost; again when somebody changed the policy meanwhile, unless the caller names a revision.
     async fn update(
@@ -85,6 +109,13 @@ impl Session<'_> {
     async fn ask_list(&self, call: Call) -> Result<Value, Failure> {
         Ok(self.ask(call).await?.get_mut("value").map(Value::take).unwrap_or_default())
     }
+}
+
+/// Whether a list of an answer has the prefixes that were typed, in this order and however they were spelled.
+fn are_prefixes(present: &Value, typed: &[String]) -> bool {
+    let read = |text: &str| text.parse::<ipnet::IpNet>().ok();
+    let present = present.as_array().into_iter().flatten().map(|prefix| prefix.as_str().and_then(read));
+    present.eq(typed.iter().map(|prefix| read(prefix)))
 }
 
 /// Reads an answer; an empty body reads as null.

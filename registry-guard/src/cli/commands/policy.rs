@@ -52,7 +52,7 @@ pub(crate) async fn restore(
     }
     let body = json!({"properties": {
         "publicNetworkAccess": "Enabled",
-        "networkRuleSet": {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []},
+        "networkRuleSet": {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []},
     }});
     let body = session.client.send(Call::patch(resource_path::registry(name), body).if_match(if_match)).await?;
     session.print(&understand::<RegistryView>(&body)?)

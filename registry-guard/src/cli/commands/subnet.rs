@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Session;
+use super::{Session, are_prefixes};
 use crate::cli::arguments::{Revision, SubnetSettings};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
@@ -22,16 +22,20 @@ pub(crate) async fn create(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let body = json!({"properties": {"addressPrefixes": prefixes, "serviceEndpoints": service_endpoints(endpoints)}});
-    let call = Call::put(resource_path::subnet(network, name), body).if_match(if_match).must_be_new();
-    let subnet = session.ask(call).await.map_err(|failure| {
-        if failure.is_precondition() && if_match.is_none() {
-            Failure::Local(format!(
-                "the subnet '{name}' of '{network}' already exists; nothing was changed: `network vnet subnet update` changes it"
-            ))
-        } else {
-            failure
-        }
-    })?;
+    let asked = service_endpoints(endpoints);
+    let services = |list: &Value| -> Vec<String> {
+        let names = list.as_array().into_iter().flatten().filter_map(|endpoint| endpoint["service"].as_str());
+        names.map(str::to_ascii_lowercase).collect()
+    };
+    let is_so = |present: &Value| {
+        are_prefixes(&present["addressPrefixes"], prefixes)
+            && services(&present["serviceEndpoints"]) == services(&asked)
+    };
+    let otherwise = format!(
+        "the subnet '{name}' of '{network}' already exists and is not so; nothing was changed: `network vnet subnet update` \
+         changes it"
+    );
+    let subnet = session.create(resource_path::subnet(network, name), body, if_match, is_so, &otherwise).await?;
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 

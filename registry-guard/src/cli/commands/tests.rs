@@ -182,21 +182,37 @@ async fn the_rule_list_shows_hits_when_asked() {
 
 #[tokio::test]
 async fn creating_an_existing_network_changes_nothing_and_says_so() {
-    let agent = StandInAgent::answering(412, r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#);
-    let printed = agent.run("network vnet create -n office --vni 5001 --address-prefixes 10.1.0.0/16").await;
-    assert_eq!(
-        (printed.code, printed.err.as_str()),
-        (
-            1,
-            "ERROR: the virtual network 'office' already exists; nothing was changed: `network vnet update` changes it\n"
-        )
-    );
+    let exists = r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#;
+    let present = r#"{"name":"office","properties":{"vni":5001,"addressSpace":{"addressPrefixes":["10.1.0.0/16"]}},"revision":7}"#;
+    let create = "network vnet create -n office --address-prefixes 10.1.0.0/16 --vni";
+    let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, present)]);
+    let printed = agent.run(&format!("{create} 5002")).await;
+    let refused = "ERROR: the virtual network 'office' already exists and is not so; nothing was changed: `network vnet update` changes it\n";
+    assert_eq!((printed.code, printed.err.as_str()), (1, refused));
+    let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, present)]);
+    let printed = agent.run(&format!("{create} 5001")).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "already so: office (revision 7)\n"));
     let seen = agent.seen();
     assert_eq!(seen[0].if_none_match.as_deref(), Some("*"));
     assert_eq!(
         seen[0].body,
         json!({"properties": {"vni": 5001, "addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}}})
     );
+}
+
+#[tokio::test]
+async fn creating_an_existing_subnet_again_is_fine_if_it_is_so() {
+    let exists = r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#;
+    let create = "network vnet subnet create --vnet-name office -n ci --address-prefixes 10.1.7.0/24";
+    for (flags, code, words) in [
+        ("", 1, "already exists and is not so"),
+        (" --service-endpoints microsoft.containerregistry", 0, "already so: ci (revision 7)"),
+    ] {
+        let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, SUBNET)]);
+        let printed = agent.run(&format!("{create}{flags}")).await;
+        assert_eq!(printed.code, code, "{}", printed.err);
+        assert!(printed.err.contains(words), "{}", printed.err);
+    }
 }
 
 const SUBNET: &str = r#"{"id":"/s/ci","name":"ci","properties":{"addressPrefixes":["10.1.7.0/24"],"addressPrefix":"10.1.7.0/24",
@@ -438,7 +454,8 @@ async fn restore_is_one_request_and_asks_whoever_sits_there() {
     assert_eq!(
         seen[0].body,
         json!({"properties": {"publicNetworkAccess": "Enabled",
-            "networkRuleSet": {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}}})
+            "networkRuleSet":
+                {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []}}})
     );
 }
 

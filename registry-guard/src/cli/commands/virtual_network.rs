@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Session;
+use super::{Session, are_prefixes};
 use crate::cli::arguments::{NetworkSettings, Revision};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
@@ -12,7 +12,7 @@ use crate::cli::view::{Column, ResourceView, flatten};
 const COLUMNS: &[Column] =
     &[("NAME", "/name"), ("VNI", "/vni"), ("PREFIXES", "/addressSpace/addressPrefixes"), ("SUBNETS", "/subnets")];
 
-/// `network vnet create`; an existing network is left alone.
+/// `network vnet create`; an existing network is left alone, subnets included.
 pub(crate) async fn create(
     mut session: Session<'_>,
     name: &str,
@@ -21,16 +21,12 @@ pub(crate) async fn create(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let body = json!({"properties": {"vni": vni, "addressSpace": {"addressPrefixes": prefixes}}});
-    let call = Call::put(resource_path::network(name), body).if_match(if_match).must_be_new();
-    let network = session.ask(call).await.map_err(|failure| {
-        if failure.is_precondition() && if_match.is_none() {
-            Failure::Local(format!(
-                "the virtual network '{name}' already exists; nothing was changed: `network vnet update` changes it"
-            ))
-        } else {
-            failure
-        }
-    })?;
+    let is_so =
+        |present: &Value| present["vni"] == vni && are_prefixes(&present["addressSpace"]["addressPrefixes"], prefixes);
+    let otherwise = format!(
+        "the virtual network '{name}' already exists and is not so; nothing was changed: `network vnet update` changes it"
+    );
+    let network = session.create(resource_path::network(name), body, if_match, is_so, &otherwise).await?;
     session.print(&ResourceView::new(flatten(network), COLUMNS))
 }
 

@@ -46,7 +46,8 @@ fn elements<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 
 fn called(entry: &Value) -> String {
     let network = entry.get("virtualNetwork").filter(|_| entry.get("subnet").is_some());
-    let names = [network, entry.get("subnet"), entry.get("ipAddressOrRange"), entry.get("name")];
+    let names =
+        [network, entry.get("subnet"), entry.get("ipAddressOrRange"), entry.get("serviceTag"), entry.get("name")];
     let names: Vec<String> = names.into_iter().flatten().map(|name| text(Some(name))).collect();
     names.join("/")
 }

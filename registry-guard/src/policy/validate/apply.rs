@@ -169,6 +169,7 @@ impl Wanted<'_> {
         let lists = [
             (patch.ip_rules.as_ref(), registry.ip_rules.len()),
             (patch.subnet_rules.as_ref(), registry.subnet_rules.len()),
+            (patch.service_tag_rules.as_ref(), registry.service_tag_rules.len()),
         ];
         let count = |rules: usize| i64::try_from(rules).unwrap_or(i64::MAX);
         lists.into_iter().filter_map(|(asked, have)| Some(count(asked?.len()) - count(have))).sum()

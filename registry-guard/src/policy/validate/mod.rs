@@ -39,8 +39,8 @@ impl Policy {
                 self.add_subnet_rule(registry, subnet_id, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveSubnetRule { registry, subnet_id } => self.remove_subnet_rule(registry, subnet_id),
-            Change::AddServiceTagRule { registry, tag, action } => {
-                self.add_service_tag_rule(registry, tag, action.as_deref(), limits)
+            Change::AddServiceTagRule { registry, tag, only_if_absent, action } => {
+                self.add_service_tag_rule(registry, tag, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveServiceTagRule { registry, tag } => self.remove_service_tag_rule(registry, tag),
             Change::ImportServiceTags { file, at } => self.import_service_tags(file, at, limits),

@@ -57,7 +57,7 @@ impl Policy {
             }
         }
         if let Some(mut rules) = service_tag_rules {
-            number_service_tag_rules(&mut rules, registry, &mut grants)?;
+            number_service_tag_rules(&mut rules, registry, grants)?;
             if rules != registry.service_tag_rules {
                 edits.push(Edit::ReplaceServiceTagRules { registry: key, rules });
             }
