@@ -4,18 +4,22 @@
 
 pub mod agent;
 pub mod api;
+pub mod certificates;
 pub mod cli;
 pub mod compile;
 pub mod config;
 mod document;
 pub mod handover;
+pub mod identity;
 pub mod kernel;
 pub mod netfilter;
 pub mod netlink;
 pub mod netns;
+mod places;
 pub mod plan;
 pub mod policy;
 pub mod processes;
 pub mod responder;
 pub mod sock_diag;
 pub mod store;
+mod tls;

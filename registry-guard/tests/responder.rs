@@ -11,7 +11,8 @@ use std::sync::Arc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use registry_guard::agent::responder::{CertificateFiles, Listener, ResponderLink, ResponderOptions, listen_here};
+use registry_guard::agent::responder::{Listener, ResponderLink, ResponderOptions, listen_here};
+use registry_guard::certificates::{CertificateFiles, Owner};
 use registry_guard::handover::{Endpoint, RegistrySetup, Style};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -82,7 +83,7 @@ impl Guarded {
             socket: self.path("responder.sock"),
             user: Uid::from_raw(USER),
             registries: vec![contoso],
-            certificates: vec![CertificateFiles { registry: "contoso".to_owned(), chain, key }],
+            certificates: vec![CertificateFiles { owner: Owner::Registry("contoso".to_owned()), chain, key }],
         }
     }
 

@@ -7,3 +7,4 @@ pub mod naive;
 pub mod net;
 pub mod packet;
 pub mod random;
+pub mod sequences;

@@ -298,7 +298,8 @@ fn a_stopped_agent_is_told_from_a_busy_one() -> Result<()> {
     let (_network, _office, agent) = guarded()?;
     let pid = Pid::from_raw(agent.pid().context("a running agent")?.try_into()?);
     kill(pid, Signal::SIGSTOP)?;
-    let asked = agent.cli(["--timeout", "1", "network-rule", "add", "-n", REGISTRY, "--ip-address", "203.0.113.9"]);
+    let asked =
+        agent.cli(["--agent-timeout", "1", "network-rule", "add", "-n", REGISTRY, "--ip-address", "203.0.113.9"]);
     kill(pid, Signal::SIGCONT)?;
     let asked = asked?;
     assert_eq!(asked.status.and_then(|status| status.code()), Some(1));

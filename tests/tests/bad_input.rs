@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, Ran, run};
+use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, Ran, expect_same, run};
 
 const ONE_SYN: Duration = Duration::from_millis(900);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -50,16 +50,6 @@ impl Host {
         Ok(Self { agent, _listener: listener, client, network })
     }
 
-    /// What must not change: the revision, what the API shows, every row of the store, every table in the kernel.
-    fn everything(&self) -> Result<Value> {
-        let mut everything = json!({"store": self.agent.store_rows()?, "kernel": self.agent.kernel_tables()?});
-        for command in ["status --query revision", "show -n contoso", "network-rule list -n contoso --hits"] {
-            everything[command] = self.agent.json(command.split_whitespace())?;
-        }
-        everything["network vnet list"] = self.agent.json(["network", "vnet", "list"])?;
-        Ok(everything)
-    }
-
     /// 198.51.100.7 is served, 203.0.113.66 is not.
     fn expect_guarded(&self, when: &str) -> Result<()> {
         for (source, expected) in [("198.51.100.7", Outcome::Connected), ("203.0.113.66", Outcome::Refused)] {
@@ -76,28 +66,6 @@ fn code(ran: &Ran) -> Option<i32> {
     ran.status.and_then(|status| status.code())
 }
 
-/// Fails with the first place in which two documents differ.
-fn expect_same(before: &Value, after: &Value, what: &str) -> Result<()> {
-    match difference(before, after, "") {
-        None => Ok(()),
-        Some(place) => bail!("{what} changed something: {place}"),
-    }
-}
-
-fn difference(before: &Value, after: &Value, place: &str) -> Option<String> {
-    match (before, after) {
-        (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
-            one.iter().find_map(|(key, value)| difference(value, &other[key], &format!("{place}/{key}")))
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            let both = one.iter().zip(other).enumerate();
-            both.into_iter().find_map(|(at, (one, other))| difference(one, other, &format!("{place}/{at}")))
-        }
-        _ if before == after => None,
-        _ => Some(format!("{place}: from {before} to {after}").chars().take(1000).collect()),
-    }
-}
-
 /// The words that an error must hold.
 fn expect_words(text: &str, words: &[&str]) -> Result<()> {
     for word in words {
@@ -110,13 +78,13 @@ fn expect_words(text: &str, words: &[&str]) -> Result<()> {
 type Refused<'a> = (&'a [&'a str], i32, &'a [&'a str]);
 
 fn expect_refused(host: &Host, cases: &[Refused<'_>]) -> Result<()> {
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     for (command, expected, words) in cases {
         let ran = host.agent.cli(*command)?;
         assert_eq!(code(&ran), Some(*expected), "{command:?}: {}{}", ran.stdout, ran.stderr);
         expect_words(&ran.stderr, words).with_context(|| format!("{command:?}"))?;
         assert_eq!(ran.stdout, "", "{command:?} printed something");
-        expect_same(&before, &host.everything()?, &format!("{command:?}"))?;
+        expect_same(&before, &host.agent.everything()?, &format!("{command:?}"))?;
     }
     Ok(())
 }
@@ -126,7 +94,7 @@ fn an_ip_rule_that_means_nothing_is_refused_with_what_is_accepted() -> Result<()
     const FORMS: &str = "203.0.113.0/24 or 2001:db8::/32";
     const SETTING: &str = "private-ip-rules = \"allow\"";
     let host = Host::new()?;
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     for (value, words) in [
         ("203.0.113.7/24", ["host bits", "did you mean 203.0.113.0/24?"]),
         ("2001:db8::1/32", ["host bits", "did you mean 2001:db8::/32?"]),
@@ -164,7 +132,7 @@ fn an_ip_rule_that_means_nothing_is_refused_with_what_is_accepted() -> Result<()
         let answer = patched(&host.agent, &patch.to_string())?;
         assert_eq!(answer.0, 400, "{answer:?}");
         expect_words(&answer.1, &["ipRules[1].value", &format!("`{value}`"), "accepted: "])?;
-        expect_same(&before, &host.everything()?, value)?;
+        expect_same(&before, &host.agent.everything()?, value)?;
     }
     host.expect_guarded("in the end")
 }
@@ -247,7 +215,7 @@ fn networks_and_subnets_that_cannot_be_are_refused() -> Result<()> {
         let answer = host.agent.request("PUT", path, &[], body.to_string().as_bytes())?;
         Ok((answer.status, answer.body["error"]["message"].to_string()))
     };
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     let office = SUBNETS.trim_end_matches("/subnets");
     for (path, body, status, words) in [
         (office, json!({"properties": {"vni": 16_777_216}}), 400, ["vni", "1 to 16777215"]),
@@ -266,7 +234,7 @@ fn networks_and_subnets_that_cannot_be_are_refused() -> Result<()> {
         let answer = put(path, body.clone())?;
         assert_eq!(answer.0, status, "{body}: {answer:?}");
         expect_words(&answer.1, &words).with_context(|| body.to_string())?;
-        expect_same(&before, &host.everything()?, &body.to_string())?;
+        expect_same(&before, &host.agent.everything()?, &body.to_string())?;
     }
     Ok(())
 }
@@ -302,13 +270,13 @@ fn private_endpoints_that_cannot_be_are_refused() -> Result<()> {
             (&["private-endpoint-connection", "list", "-r", "fabrikam"], 3, &["`fabrikam`", "contoso"]),
         ],
     )?;
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     let office = SUBNETS.trim_end_matches("/subnets");
     let shrunk = json!({"properties": {"addressSpace": {"addressPrefixes": ["10.1.7.0/24", "10.1.8.0/24"]}}});
     let answer = host.agent.request("PUT", office, &[], shrunk.to_string().as_bytes())?;
     assert_eq!(answer.status, 400, "{answer:?}");
     expect_words(&answer.body.to_string(), &["`10.1.0.200`", "`desk`", "`contoso`", "outside"])?;
-    expect_same(&before, &host.everything()?, "a network without its private endpoint")?;
+    expect_same(&before, &host.agent.everything()?, "a network without its private endpoint")?;
     host.agent.json(["network-rule", "remove", "-n", REGISTRY, "--vnet-name", "office", "--subnet", "ci"])?;
     expect_refused(
         &host,
@@ -436,7 +404,7 @@ fn wrong_usage_exits_with_two() -> Result<()> {
 #[test]
 fn a_body_that_is_not_understood_changes_nothing_and_the_place_is_named() -> Result<()> {
     let host = Host::new()?;
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     let rules = |rules: Value| json!({"properties": {"networkRuleSet": rules}}).to_string();
     let ci = format!("{SUBNETS}/ci");
     let too_many: Vec<Value> = (0..=GuardConfig::RULES)
@@ -473,7 +441,7 @@ fn a_body_that_is_not_understood_changes_nothing_and_the_place_is_named() -> Res
         let answer = patched(&host.agent, &body)?;
         assert_eq!(answer.0, 400, "{shown}: {answer:?}");
         expect_words(&answer.1, &words).with_context(|| shown.clone())?;
-        expect_same(&before, &host.everything()?, &shown)?;
+        expect_same(&before, &host.agent.everything()?, &shown)?;
     }
     for (method, path, status) in [
         ("GET", "/nowhere".to_owned(), 404),
@@ -485,7 +453,7 @@ fn a_body_that_is_not_understood_changes_nothing_and_the_place_is_named() -> Res
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         ensure!(answer.body["error"]["message"].is_string(), "{method} {path}: {answer:?}");
     }
-    expect_same(&before, &host.everything()?, "one of these")?;
+    expect_same(&before, &host.agent.everything()?, "one of these")?;
     host.expect_guarded("in the end")
 }
 
@@ -499,7 +467,7 @@ fn expect_no_start(host: &Host, words: &[&str]) -> Result<()> {
 #[test]
 fn a_configuration_that_cannot_be_used_leaves_the_last_one_in_force() -> Result<()> {
     let mut host = Host::new()?;
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     host.agent.stop()?;
     let good = GuardConfig::of(&host.network).reset().trusted_vtep("192.0.2.11").listen("10.1.0.200:443").to_string();
     let path = host.agent.config().display().to_string();
@@ -608,7 +576,7 @@ fn a_store_that_cannot_be_used_is_left_alone_and_so_is_the_kernel() -> Result<()
 #[test]
 fn a_user_without_permission_on_the_socket_can_do_nothing() -> Result<()> {
     let host = Host::new()?;
-    let before = host.everything()?;
+    let before = host.agent.everything()?;
     // Only the socket itself shall be in the way: not its folder, not the program's.
     fs::set_permissions(host.network.folder(), fs::Permissions::from_mode(0o755))?;
     let program = host.network.folder().join("registry-guard");
@@ -629,7 +597,7 @@ fn a_user_without_permission_on_the_socket_can_do_nothing() -> Result<()> {
         assert_eq!(code(&ran), Some(1), "{arguments:?}: {}", ran.stderr);
         expect_words(&ran.stderr, &["permission denied", &socket, "run this as root"])?;
     }
-    expect_same(&before, &host.everything()?, "one of these")?;
+    expect_same(&before, &host.agent.everything()?, "one of these")?;
     host.expect_guarded("in the end")
 }
 

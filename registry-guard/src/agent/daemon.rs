@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -72,6 +73,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let policy = store.load(&names)?;
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
+    let remote = api::Remote::prepare(&config, &options.state)?;
 
     let blind_spots = BlindSpots::default();
     blind_spots.look(&config);
@@ -119,7 +121,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     tokio::spawn(blind_spots::follow(agent.clone()));
     tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
     info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
-    api::serve(listener, agent, stop_signal()?).await.context("serving the control socket")?;
+    let stop = stop_signal()?.shared();
+    let remote = remote.map(|remote| tokio::spawn(remote.serve(agent.clone(), stop.clone())));
+    api::serve(listener, agent, stop).await.context("serving the control socket")?;
+    if let Some(remote) = remote {
+        remote.await.context("serving the API over TLS")?;
+    }
     info!("stopped; what was enforced stays enforced");
     Ok(())
 }

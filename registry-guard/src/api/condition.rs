@@ -1,10 +1,13 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, StatusCode, header};
+use tracing::info;
 
 use super::backend::Backend;
+use super::caller::Caller;
 use super::destroyed::Destroyed;
 use super::refusal::{INVALID_HEADER, Refusal};
+use super::request_log::CorrelationId;
 use crate::agent::Changed;
 use crate::policy::{Change, PolicyRequest, Step};
 
@@ -12,14 +15,26 @@ use crate::policy::{Change, PolicyRequest, Step};
 pub(super) struct Condition {
     revision: Option<String>,
     destroyed: Destroyed,
+    caller: Caller,
+    id: Option<CorrelationId>,
+    method: Method,
+    path: String,
 }
 
 impl Condition {
-    /// Makes the change if the condition holds.
+    /// Makes the change if the condition holds, and logs whose it was.
     pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
         let changed = agent.change(self.revision.as_deref(), change)?;
-        self.destroyed.note(changed.destroyed);
+        self.tell(changed);
         Ok(changed)
+    }
+
+    fn tell(&self, changed: Changed) {
+        self.destroyed.note(changed.destroyed);
+        let Changed { revision, changed: changed_anything, destroyed } = changed;
+        let (caller, method, path) = (&self.caller, &self.method, &self.path);
+        let id = self.id.as_ref().map(CorrelationId::as_str);
+        info!(%caller, %method, ?path, revision, changed = changed_anything, destroyed, id, "request carried out");
     }
 
     /// As [`change`](Self::change), for a document; with what it does, or would do, if that is to be told.
@@ -31,7 +46,9 @@ impl Condition {
         tell_steps: bool,
     ) -> Result<(Changed, Option<Vec<Step>>), Refusal> {
         let (changed, steps) = agent.apply(self.revision.as_deref(), request, dry_run, tell_steps)?;
-        self.destroyed.note(changed.destroyed);
+        if !dry_run {
+            self.tell(changed);
+        }
         Ok((changed, steps))
     }
 }
@@ -39,7 +56,7 @@ impl Condition {
 impl<S: Send + Sync> FromRequestParts<S> for Condition {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         if parts.method != Method::PUT && parts.headers.contains_key(header::IF_NONE_MATCH) {
             let message = format!(
                 "header if-none-match: means nothing with {}, which creates nothing; accepted: * with PUT, or if-match \
@@ -48,8 +65,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
             );
             return Err(Refusal::new(StatusCode::BAD_REQUEST, INVALID_HEADER, message));
         }
-        let destroyed = parts.extensions.get().cloned().unwrap_or_default();
-        Ok(Self { revision: text(parts, &header::IF_MATCH)?, destroyed })
+        Ok(Self {
+            revision: text(parts, &header::IF_MATCH)?,
+            destroyed: parts.extensions.get().cloned().unwrap_or_default(),
+            caller: Caller::from_request_parts(parts, state).await?,
+            id: parts.extensions.get().cloned(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+        })
     }
 }
 

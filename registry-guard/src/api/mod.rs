@@ -1,21 +1,31 @@
-//! The management API: HTTP over a Unix socket, in the shape of Azure Resource Manager. Whoever may write to the socket may do
-//! everything; nobody else gets an answer.
+//! The management API: HTTP in the shape of Azure Resource Manager. Over a Unix socket: whoever may write to it may do
+//! everything. And over TLS, if config.toml says so: principals with a token may do what their roles allow.
 
+mod access;
 mod answer;
 mod backend;
 mod body;
+mod caller;
 mod check;
 mod condition;
 mod destroyed;
+mod discovery;
 mod effect;
+mod endpoints;
 mod events;
 mod ip_rule;
 mod network;
+mod oauth;
 mod path;
+mod permission;
 mod policy;
 mod private_endpoint;
+mod provider;
 mod refusal;
 mod registry;
+mod remote;
+mod request_log;
+mod resources;
 mod routes;
 mod segment;
 mod serve;
@@ -24,10 +34,13 @@ mod service_tag_rule;
 mod socket;
 mod subnet;
 mod subnet_rule;
+mod subscription;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub(crate) use destroyed::DESTROYED_CONNECTIONS;
+pub(crate) use remote::Remote;
 pub use serve::serve;
 pub(crate) use socket::bind_for;
 pub use socket::{ControlSocket, SocketError, bind};

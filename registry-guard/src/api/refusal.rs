@@ -1,3 +1,4 @@
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -16,6 +17,13 @@ pub(super) struct Refusal {
     message: String,
 }
 
+/// Why a request was refused, beside the answer that says so: for the log.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
@@ -26,7 +34,8 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({"error": {"code": self.code, "message": self.message}}).to_string();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
-        (self.status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let refused = Refused { code: self.code, message: self.message };
+        (self.status, [(header::CONTENT_TYPE, json)], Extension(refused), body).into_response()
     }
 }
 

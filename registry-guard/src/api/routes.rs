@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{from_fn, map_request};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{get, post};
 
 use super::backend::Shared;
@@ -10,12 +12,44 @@ use super::destroyed::report;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::{
-    check, events, ip_rule, network, policy, private_endpoint, registry, service, service_tag_rule, subnet, subnet_rule,
+    access, caller, check, discovery, endpoints, events, ip_rule, network, policy, private_endpoint, provider,
+    registry, request_log, resources, service, service_tag_rule, subnet, subnet_rule, subscription, token,
 };
 use crate::policy::{resource_group_id, subscription_id};
 
-/// Every path of the API. A path meets the routes with its fixed words in lower case.
-pub(super) fn routes(agent: Shared) -> Router {
+/// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
+pub(super) fn local_routes(agent: Shared) -> Router {
+    around(resource_routes(agent)).layer(from_fn(caller::identify))
+}
+
+/// Every path of the API as callers over TLS see it: before anything else they have to say who they are, but for what they need to
+/// know to do so. Needs a [`caller::Caller`] in each request.
+pub(super) fn remote_routes(agent: Shared, host: Arc<discovery::Host>) -> Router {
+    let door = Arc::clone(&host.door);
+    let resources = resource_routes(agent).layer(from_fn_with_state(door, access::authenticate));
+    let unauthenticated = Router::new()
+        .route("/metadata/endpoints", get(discovery::endpoints))
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::openid))
+        .route("/{tenant}/oauth2/v2.0/token", post(token::v2))
+        .route("/{tenant}/oauth2/token", post(token::v1))
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(token::MOST_BYTES))
+        .with_state(host)
+        .fallback_service(resources);
+    around(unauthenticated)
+}
+
+/// What happens to every request before it meets `routes`. A layer around routes runs after the path has chosen one; around a
+/// fallback, before.
+fn around(routes: Router) -> Router {
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn(report))
+        .layer(from_fn(request_log::follow))
+        .layer(map_request(async |request| normalise(request)))
+}
+
+fn resource_routes(agent: Shared) -> Router {
     let subscription = subscription_id().to_ascii_lowercase();
     let group = resource_group_id().to_ascii_lowercase();
     let all_registries = format!("{subscription}/providers/microsoft.containerregistry/registries");
@@ -23,15 +57,34 @@ pub(super) fn routes(agent: Shared) -> Router {
     let each_registry = format!("{registries}/{{registry}}");
     let all_networks = format!("{subscription}/providers/microsoft.network/virtualnetworks");
     let networks = format!("{group}/providers/microsoft.network/virtualnetworks");
+    let operation = format!(
+        "{subscription}/providers/microsoft.containerregistry/locations/{{location}}/operationstatuses/{{revision}}"
+    );
     let each_network = format!("{networks}/{{network}}");
-    let one_registry = get(registry::show).patch(registry::patch).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
+    let one_registry = get(registry::show)
+        .patch(registry::patch)
+        .put(registry::patch)
+        .layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
     let whole_policy = get(policy::export).post(policy::apply).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
 
-    let routes = Router::new()
+    Router::new()
+        .route("/tenants", get(subscription::tenants))
+        .route("/subscriptions", get(subscription::list))
+        .route(&subscription, get(subscription::show))
+        .route(&format!("{subscription}/resourcegroups"), get(subscription::groups))
+        .route(&group, get(subscription::group))
+        .route(&format!("{subscription}/resources"), get(resources::list))
+        .route(&format!("{group}/resources"), get(resources::list))
+        .route(&format!("{subscription}/providers"), get(provider::list))
+        .route(&format!("{subscription}/providers/{{namespace}}"), get(provider::show))
+        .route(&format!("{subscription}/providers/{{namespace}}/register"), post(provider::show))
+        .route(&operation, get(provider::operation))
         .route(&all_registries, get(registry::list))
         .route(&registries, get(registry::list))
         .route(&each_registry, one_registry)
         .route(&format!("{each_registry}/check"), post(check::check))
+        .route(&format!("{each_registry}/replications"), get(registry::replications))
+        .route(&format!("{each_registry}/endpoints"), get(endpoints::show))
         .route(&format!("{each_registry}/iprules"), get(ip_rule::list))
         .route(
             &format!("{each_registry}/iprules/{{value}}"),
@@ -64,10 +117,8 @@ pub(super) fn routes(agent: Shared) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .with_state(agent);
-
-    // A layer around routes runs after the path has chosen one; around a fallback, before.
-    Router::new().fallback_service(routes).layer(from_fn(report)).layer(map_request(async |request| normalise(request)))
+        .layer(from_fn(access::authorise))
+        .with_state(agent)
 }
 
 async fn no_such_path(uri: Uri) -> Refusal {

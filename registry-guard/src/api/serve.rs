@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::ControlSocket;
 use super::backend::Shared;
-use super::routes::routes;
+use super::caller::LocalPeer;
+use super::routes::local_routes;
 use crate::agent::Agent;
 
 /// How long requests that have begun may take once the server is to stop.
@@ -37,7 +38,8 @@ pub(super) async fn serve_backend(
         denials.close();
         drop(told);
     };
-    let server = axum::serve(socket, routes(agent)).with_graceful_shutdown(stopped);
+    let service = local_routes(agent).into_make_service_with_connect_info::<LocalPeer>();
+    let server = axum::serve(socket, service).with_graceful_shutdown(stopped);
     tokio::select! {
         ended = server.into_future() => ended,
         () = async {

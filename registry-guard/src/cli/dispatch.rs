@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::arguments::{
-    Arguments, Command, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
+    Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
     ResponderArguments, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, events, network_rule, policy, private_endpoint, registry, subnet, virtual_network,
+    Session, agent, check, check_health, client_rules, events, management, network_rule, policy, private_endpoint,
+    registry, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -25,7 +26,7 @@ pub(crate) enum Next {
 
 /// Carries out one command, but for the one that is the main thread's.
 pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> Result<Next, Failure> {
-    let socket = Agent { socket: arguments.socket, patience: Duration::from_secs(arguments.timeout.into()) };
+    let socket = Agent { socket: arguments.socket, patience: Duration::from_secs(arguments.agent_timeout.into()) };
     let done = match arguments.command {
         Command::Run(run) => agent::run(run, socket.socket).await,
         Command::Responder(it) => return Ok(Next::Respond(it)),
@@ -42,6 +43,9 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             policy::apply(session(terminal, socket, it.output), &it.file, it.dry_run, it.if_match).await
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
+        Command::ClientRules(it) => {
+            client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format).await
+        }
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
         Command::PrivateEndpointConnection(command) => dispatch_private_endpoint(command, socket, terminal).await,
         Command::Network(NetworkCommand::Vnet(command)) => dispatch_network(command, socket, terminal).await,
@@ -49,11 +53,16 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             let session = session(terminal, socket, it.output);
             check::check(session, &it.name, it.source, it.vni, it.destination).await
         }
+        Command::CheckHealth(mut it) => {
+            let (output, lines) = it.take_output();
+            check_health::check_health(session(terminal, socket, output), it, lines).await
+        }
         Command::Events(it) if it.follow => {
             events::follow(session(terminal, socket, it.output), it.name.as_deref()).await
         }
         Command::Events(it) => events::list(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Status(it) => agent::status(session(terminal, socket, it.output)).await,
+        Command::Management(ManagementCommand::HashSecret) => management::hash_secret(terminal),
         Command::Detach(it) => agent::detach(session(terminal, socket, it.output), &it.pins).await,
     };
     done.map(|()| Next::Done)
@@ -160,8 +169,8 @@ struct Agent {
 
 fn session(terminal: &mut Terminal, agent: Agent, output: OutputArguments) -> Session<'_> {
     terminal.quiet = output.only_show_errors;
-    if output.debug || output.verbose {
-        let most = if output.debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    if output.shared.debug || output.shared.verbose {
+        let most = if output.shared.debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
         // There is one for a process; whoever set it first keeps it.
         let _ = tracing_subscriber::fmt().with_max_level(most).with_writer(std::io::stderr).try_init();
     }

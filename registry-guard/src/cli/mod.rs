@@ -2,11 +2,15 @@
 
 mod arguments;
 mod client;
+mod client_rules;
 mod commands;
 mod dispatch;
+mod endpoints;
 mod failure;
+mod health;
 mod output;
 mod policy_file;
+mod resolve;
 mod resource_path;
 mod terminal;
 mod view;

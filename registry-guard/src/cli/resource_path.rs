@@ -51,6 +51,11 @@ pub(crate) fn private_endpoint(registry_name: &str, name: &str) -> String {
     format!("{}/{}", private_endpoints(registry_name), encode(name))
 }
 
+/// Where the clients of a registry find it.
+pub(crate) fn endpoints(registry_name: &str) -> String {
+    format!("{}/endpoints", registry(registry_name))
+}
+
 /// The question "what would the kernel do with this source?".
 pub(crate) fn check(registry_name: &str) -> String {
     format!("{}/check", registry(registry_name))

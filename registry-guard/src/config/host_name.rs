@@ -20,7 +20,7 @@ pub(super) fn host_name(source: &Source<'_>, field: &str, text: &Text) -> Result
     Err(source.invalid(&text.span(), field, whole, "is not a host name", accepted))
 }
 
-fn is_label(label: &str) -> bool {
+pub(super) fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')

@@ -1,11 +1,15 @@
 //! What the host's owner wrote in config.toml: which interfaces carry traffic, and which registries listen where.
 
+mod data_endpoint;
 mod endpoint;
 mod error;
 mod forbidden;
 mod host_name;
 mod interfaces;
+mod management;
 mod netns;
+mod principal;
+mod quota;
 mod raw;
 mod registry;
 mod responder;
@@ -24,6 +28,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 pub use error::ConfigError;
+pub use management::Management;
 pub use words::{DenyResponse, ForbiddenAt, UdpPolicy, XdpMode};
 
 use crate::policy;
@@ -63,6 +68,8 @@ pub struct Config {
     pub trusted_services: Vec<TrustedService>,
     /// The registries in the order of the file.
     pub registries: Vec<RegistryHost>,
+    /// Where the API is served over TLS, if it is.
+    pub management: Option<Management>,
 }
 
 /// Which encapsulated traffic has an identity.
@@ -142,6 +149,8 @@ pub struct RegistryHost {
     pub udp: UdpPolicy,
     /// Whether IP rules may name private addresses.
     pub private_ip_rules: bool,
+    /// How many rules it may have.
+    pub quota: policy::Quota,
     /// What the registry shows TLS clients; without it the endpoint is plain HTTP.
     pub certificate: Option<Certificate>,
     /// Where a refused client meets its 403.
@@ -224,6 +233,7 @@ impl Config {
         let registries = registry::registries(&source, raw.registry, vxlan.port)?;
         let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
         let rules = source.number("limits.rules", raw.limits.rules, 1..=MOST_RULES)?;
+        let management = raw.management.map(|table| management::management(&source, table, vxlan.port, &registries));
         Ok(Self {
             interfaces,
             hotplug_interfaces,
@@ -236,6 +246,7 @@ impl Config {
             service_tags: service_tags::service_tags(&source, raw.service_tags)?,
             trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,
             registries,
+            management: management.transpose()?,
         })
     }
 
@@ -267,9 +278,11 @@ impl Config {
             let addresses: BTreeSet<IpAddr> = registry.addresses().map(|address| address.ip()).collect();
             (registry.name.to_ascii_lowercase(), addresses.into_iter().collect())
         });
+        let quotas = self.registries.iter().map(|registry| (registry.name.to_ascii_lowercase(), registry.quota));
         policy::Limits {
             rules: self.limits.rules,
             private_ip_rules: private.map(|registry| registry.name.to_ascii_lowercase()).collect(),
+            quotas: quotas.collect(),
             listening: listening.collect(),
             service_tags_cloud: self.service_tags.cloud.clone(),
         }

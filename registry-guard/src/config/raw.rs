@@ -30,6 +30,47 @@ pub(super) struct Config {
     pub(super) trusted_service: Vec<Spanned<TrustedService>>,
     #[serde(default)]
     pub(super) registry: Vec<Spanned<Registry>>,
+    pub(super) management: Option<Spanned<Management>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Management {
+    #[serde(default)]
+    pub(super) listen: Vec<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) certificate: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) tenant: Option<Text>,
+    pub(super) token_lifetime: Option<Text>,
+    pub(super) principals: Option<Text>,
+    #[serde(default)]
+    pub(super) principal: Vec<Spanned<Principal>>,
+}
+
+/// The file that `management.principals` names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct PrincipalsFile {
+    #[serde(default)]
+    pub(super) principal: Vec<Spanned<Principal>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Principal {
+    pub(super) id: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) secret_hash: Option<Text>,
+    #[serde(default)]
+    pub(super) roles: Vec<Spanned<Assignment>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Assignment {
+    pub(super) role: Option<Text>,
+    pub(super) registry: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -71,6 +112,7 @@ pub(super) struct Registry {
     pub(super) deny_response: Option<Text>,
     pub(super) udp: Option<Text>,
     pub(super) private_ip_rules: Option<Text>,
+    pub(super) quota: Option<Spanned<toml::Value>>,
     pub(super) certificate: Option<Text>,
     pub(super) key: Option<Text>,
     pub(super) forbidden_at: Option<Text>,

@@ -3,24 +3,23 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::data_endpoint::{Owner, data_endpoint};
 use super::endpoint::{listen, overlap};
 use super::forbidden::{budget, certificate, help};
 use super::host_name::host_name;
 use super::netns::netns;
+use super::quota::quota;
 use super::raw;
 use super::source::Source;
 use super::words::PrivateIpRules;
-use super::{
-    ConfigError, DataEndpoint, DenyResponse, ForbiddenAt, MOST_ENDPOINTS, MOST_REGISTRIES, RegistryHost, UdpPolicy,
-};
+use super::{ConfigError, DenyResponse, ForbiddenAt, MOST_ENDPOINTS, MOST_REGISTRIES, RegistryHost, UdpPolicy};
 use crate::policy::registry_name_is_valid;
 
 const NAME: &str = "registry.name";
 const LISTEN: &str = "registry.listen";
-const DATA_ENDPOINT: &str = "registry.data-endpoints";
 const ACCEPTED_NAME: &str = "5 to 50 letters and digits";
-const ACCEPTED_HOST: &str = "a host name such as contoso.example.com";
-const ACCEPTED_LISTEN: &str = "one or more addresses such as [\"203.0.113.10:443\"]";
+pub(super) const ACCEPTED_HOST: &str = "a host name such as contoso.example.com";
+pub(super) const ACCEPTED_LISTEN: &str = "one or more addresses such as [\"203.0.113.10:443\"]";
 
 pub(super) fn registries(
     source: &Source<'_>,
@@ -66,15 +65,20 @@ fn registry(
     if raw.listen.is_empty() {
         return Err(source.missing(at, LISTEN, ACCEPTED_LISTEN));
     }
-    let data_endpoints = raw.data_endpoints.into_iter().map(|endpoint| data_endpoint(source, endpoint, vxlan_port));
+    let login_server = host_name(source, "registry.login-server", &login_server)?;
+    let owner = Owner { name: name.get_ref(), login_server: &login_server };
+    let data_endpoints =
+        raw.data_endpoints.into_iter().map(|endpoint| data_endpoint(source, endpoint, &owner, vxlan_port));
+    let data_endpoints = data_endpoints.collect::<Result<_, _>>()?;
     let private = source.word("registry.private-ip-rules", raw.private_ip_rules)?;
     Ok(RegistryHost {
-        login_server: host_name(source, "registry.login-server", &login_server)?,
+        login_server,
         listen: listen(source, LISTEN, &raw.listen, vxlan_port)?,
-        data_endpoints: data_endpoints.collect::<Result<_, _>>()?,
+        data_endpoints,
         deny_response: source.word("registry.deny-response", raw.deny_response)?.unwrap_or(DenyResponse::Forbidden),
         udp: source.word("registry.udp", raw.udp)?.unwrap_or(UdpPolicy::Deny),
         private_ip_rules: private == Some(PrivateIpRules::Allow),
+        quota: quota(source, raw.quota)?,
         certificate: certificate(source, at, raw.certificate.as_ref(), raw.key.as_ref())?,
         forbidden_at: source.word("registry.forbidden-at", raw.forbidden_at)?.unwrap_or(ForbiddenAt::EveryPath),
         help: help(source, raw.help)?,
@@ -82,32 +86,6 @@ fn registry(
         netns: netns(source, at, raw.netns.as_ref(), &raw.netns_listen, vxlan_port)?,
         allow_local: raw.allow_local,
         name: name.into_inner(),
-    })
-}
-
-fn data_endpoint(
-    source: &Source<'_>,
-    table: Spanned<raw::DataEndpoint>,
-    vxlan_port: u16,
-) -> Result<DataEndpoint, ConfigError> {
-    let at = table.span().start;
-    let raw = table.into_inner();
-    let field = |part: &str| format!("{DATA_ENDPOINT}.{part}");
-    let name = raw.name.ok_or_else(|| source.missing(at, &field("name"), ACCEPTED_HOST))?;
-    let accepted_region = "letters, digits and hyphens, such as local";
-    let region = raw.region.ok_or_else(|| source.missing(at, &field("region"), accepted_region))?;
-    let shaped = |region: &str| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if region.get_ref().is_empty() || !shaped(region.get_ref()) {
-        let problem = "is not a region";
-        return Err(source.invalid(&region.span(), &field("region"), region.get_ref(), problem, accepted_region));
-    }
-    if raw.listen.is_empty() {
-        return Err(source.missing(at, &field("listen"), ACCEPTED_LISTEN));
-    }
-    Ok(DataEndpoint {
-        name: host_name(source, &field("name"), &name)?,
-        listen: listen(source, &field("listen"), &raw.listen, vxlan_port)?,
-        region: region.into_inner(),
     })
 }
 

@@ -23,7 +23,7 @@ impl Source<'_> {
             path: self.path.into(),
             line,
             problem: error.message().replace('\n', " ").into(),
-            text: self.text.lines().nth(line - 1).unwrap_or_default().trim().into(),
+            text: shown(self.text.lines().nth(line - 1).unwrap_or_default().trim()).into(),
         }
     }
 
@@ -78,4 +78,9 @@ impl Source<'_> {
         let accepted = format!("{} to {}", accepted.start(), accepted.end());
         Err(self.invalid(&number.span(), field, number.get_ref(), "is out of range", accepted))
     }
+}
+
+/// A line of the file for an error, unless somebody may have written a secret there.
+fn shown(line: &str) -> &str {
+    if line.to_ascii_lowercase().contains("secret") { "(a line with a secret is not shown)" } else { line }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::Quota;
 
 const FULL: &str = r#"
 interfaces = ["eth0"]
@@ -157,10 +158,59 @@ fn what_is_left_out_has_a_default() {
     let registry = &config.registries[0];
     assert_eq!((registry.deny_response, registry.udp), (DenyResponse::Forbidden, UdpPolicy::Deny));
     assert!(!registry.private_ip_rules && registry.data_endpoints.is_empty());
+    assert_eq!(registry.quota, Quota::default());
     assert_eq!((registry.certificate.as_ref(), registry.netns.as_ref()), (None, None));
     assert_eq!((registry.forbidden_at, registry.budget), (ForbiddenAt::EveryPath, Budget::DEFAULT));
     assert!(!registry.allow_local && config.trusted_services.is_empty());
     assert_eq!(config.responder.user, Responder::DEFAULT_USER);
+}
+
+#[test]
+fn a_quota_is_a_word_or_a_number_for_each_kind() {
+    let quota = |line: &str| {
+        let text = format!(
+            "hotplug-interfaces = ['eth0']\n[[registry]]\nname = 'contoso'\nlogin-server = 'contoso.example.com'\n\
+             listen = ['[::]:443']\n{line}\n"
+        );
+        parse(&text).map(|config| config.policy_limits().quota("CONTOSO")).map_err(|error| error.to_string())
+    };
+    let of = |ip_rules, subnet_rules| Ok(Quota { ip_rules, subnet_rules });
+    for (line, expected) in [
+        ("", of(None, None)),
+        ("quota = 'none'", of(None, None)),
+        ("quota = 'acr'", of(Some(100), Some(100))),
+        ("quota = { ip-rules = 200 }", of(Some(200), None)),
+        ("quota = { ip-rules = 0, virtual-network-rules = 7 }", of(Some(0), Some(7))),
+    ] {
+        assert_eq!(quota(line), expected, "{line}");
+    }
+    for (line, words) in [
+        ("quota = 'ACR'", "config.toml:6: registry.quota: `ACR` is not known; accepted: \"none\", \"acr\", or a table"),
+        ("quota = 100", "config.toml:6: registry.quota: `100` is not known"),
+        ("quota = { ip-rules = -1 }", "config.toml:6: registry.quota.ip-rules: `-1` is out of range; accepted: 0 to"),
+        ("quota = { ip-rules = 'many' }", "registry.quota.ip-rules: `many` is out of range"),
+        ("quota = { ip-rules = 4294967296 }", "registry.quota.ip-rules: `4294967296` is out of range"),
+        ("quota = { subnet-rules = 1 }", "registry.quota.subnet-rules: `1` is of no known kind; accepted:"),
+    ] {
+        let message = quota(line).unwrap_err();
+        assert!(message.contains(words), "{line}: {message}");
+    }
+}
+
+#[test]
+fn a_data_endpoint_without_a_name_has_the_one_that_azure_would_give_it() {
+    let name = |server: &str, port: u16| {
+        let text = format!(
+            "hotplug-interfaces = ['eth0']\n[[registry]]\nname = 'Contoso'\nlogin-server = '{server}'\n\
+             listen = ['203.0.113.10:443']\ndata-endpoints = [{{ region = 'local', listen = ['203.0.113.11:{port}'] }}]\n"
+        );
+        parse(&text)
+            .map(|config| config.registries[0].data_endpoints[0].name.clone())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(name("contoso.example.com", 443).unwrap(), "contoso.local.data.example.com");
+    assert_eq!(name("images.lab.example.com:8443", 5443).unwrap(), "contoso.local.data.lab.example.com:5443");
+    assert_starts(&name("registry", 443).unwrap_err(), "config.toml:6: registry.data-endpoints.name: missing");
 }
 
 #[test]

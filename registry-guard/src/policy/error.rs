@@ -51,6 +51,20 @@ pub enum PolicyError {
         /// How many there may be.
         limit: u32,
     },
+    /// A registry would have more rules of one kind than its quota.
+    #[error(
+        "The requested feature {feature} exceeds allowed quota {quota} for the SKU Premium. Registry `{registry}` would have {asked}; accepted: at most {quota} (`registry.quota` in config.toml)"
+    )]
+    RegistryQuotaExceeded {
+        /// Which kind, in the words of the service.
+        feature: &'static str,
+        /// The registry's name.
+        registry: String,
+        /// How many rules of that kind it would have.
+        asked: usize,
+        /// How many it may have.
+        quota: u32,
+    },
     /// config.toml names no such registry.
     #[error("registry {} does not exist; config.toml names: {}", Quoted(name), known.join(", "))]
     RegistryNotFound {
@@ -251,6 +265,7 @@ impl PolicyError {
             | Self::Missing { .. }
             | Self::DuplicateSubnetRule { .. }
             | Self::QuotaExceeded { .. }
+            | Self::RegistryQuotaExceeded { .. }
             | Self::TooManyPrefixes { .. } => 400,
             Self::RegistryNotFound { .. }
             | Self::NetworkNotFound { .. }
@@ -277,7 +292,9 @@ impl PolicyError {
             Self::At { error, .. } => error.code(),
             Self::Invalid { .. } | Self::DuplicateSubnetRule { .. } => "InvalidParameter",
             Self::Missing { .. } => "MissingParameter",
-            Self::QuotaExceeded { .. } | Self::TooManyPrefixes { .. } => "QuotaExceeded",
+            Self::QuotaExceeded { .. } | Self::RegistryQuotaExceeded { .. } | Self::TooManyPrefixes { .. } => {
+                "QuotaExceeded"
+            }
             Self::RegistryNotFound { .. }
             | Self::NetworkNotFound { .. }
             | Self::SubnetNotFound { .. }

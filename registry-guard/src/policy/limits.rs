@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::Quota;
+
 /// What config.toml allows the policy to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -8,6 +10,8 @@ pub struct Limits {
     pub rules: u32,
     /// The registries, lower-case, whose IP rules may name private addresses.
     pub private_ip_rules: BTreeSet<String>,
+    /// What each registry, lower-case, may have of its own; one that is not named has no such limit.
+    pub quotas: BTreeMap<String, Quota>,
     /// Where each registry, lower-case, listens, data endpoints included. `0.0.0.0` stands for every IPv4 address, `::` for
     /// every address of both families.
     pub listening: BTreeMap<String, Vec<IpAddr>>,
@@ -22,6 +26,11 @@ impl Limits {
     /// Whether the IP rules of `registry` (in any case) may name private addresses.
     pub fn allows_private(&self, registry: &str) -> bool {
         self.private_ip_rules.contains(&registry.to_ascii_lowercase())
+    }
+
+    /// What `registry` (in any case) may have.
+    pub fn quota(&self, registry: &str) -> Quota {
+        self.quotas.get(&registry.to_ascii_lowercase()).copied().unwrap_or_default()
     }
 
     /// Where `registry` (in any case) listens.
@@ -42,6 +51,7 @@ impl Default for Limits {
         Self {
             rules: Self::DEFAULT_RULES,
             private_ip_rules: BTreeSet::new(),
+            quotas: BTreeMap::new(),
             listening: BTreeMap::new(),
             service_tags_cloud: None,
         }

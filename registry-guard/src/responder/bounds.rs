@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Connections at one time. Beyond that each new one takes the place of another (see [`super::places`]).
+/// Connections at one time. Beyond that each new one takes the place of another (see [`crate::places`]).
 pub(super) const MOST_CONNECTIONS: usize = 512;
 
 /// Connections at one time from one IPv4 address or one IPv6 /64.

@@ -10,15 +10,10 @@ use tokio_rustls::server::TlsStream;
 use super::bounds::{CONNECTION, HANDSHAKE};
 use super::http::{Abandoned, Caller, converse};
 use super::installed::{Installed, Registry};
-use super::places::Place;
 use super::reports::Reports;
 use super::socket::Socket;
-
-/// The content type with which every TLS connection begins (RFC 8446, section 5.1).
-const TLS_HANDSHAKE: u8 = 22;
-
-/// What a client is told that speaks HTTP where TLS is expected. Go's server says the same.
-const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+use crate::places::Place;
+use crate::tls::{NOT_TLS, TLS_HANDSHAKE};
 
 /// A connection that was accepted.
 pub(super) struct Connection {

@@ -6,8 +6,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 
 use super::budget::Budget;
-use super::tls;
 use crate::handover::{CertificateError, Endpoint, RegistrySetup, Style};
+use crate::tls;
 
 /// What the agent said last, in the form that answering needs.
 #[derive(Debug, Default)]
@@ -98,7 +98,10 @@ impl Registry {
                     .map_err(|problem| SetupError::Certificate { registry: registry(), problem })?;
                 let certificate = key.end_entity_cert().map(|certificate| certificate.clone().into_owned());
                 let failed = |problem| SetupError::Tls { registry: registry(), problem };
-                Some(Tls { certificate: certificate.map_err(failed)?, config: tls::config(key).map_err(failed)? })
+                Some(Tls {
+                    certificate: certificate.map_err(failed)?,
+                    config: tls::config(key, &["h2", "http/1.1"]).map_err(failed)?,
+                })
             }
         };
         let hosts = setup.host_names().map(|name| host(name).to_owned()).collect();

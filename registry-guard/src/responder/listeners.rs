@@ -9,12 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::sleep;
 
-use super::bounds::{MOST_SOCKETS, RETIREMENT};
+use super::bounds::{MOST_CONNECTIONS, MOST_PER_SOURCE, MOST_SOCKETS, RETIREMENT};
 use super::connection::Connection;
 use super::installed::Installed;
-use super::places::Places;
 use super::reports::Reports;
 use crate::handover::ListenerKey;
+use crate::places::Places;
 
 /// When descriptors or memory are short, a little patience helps more than trying again at once.
 const SHORT_OF_SOMETHING: Duration = Duration::from_millis(50);
@@ -35,7 +35,7 @@ impl Shared {
         Self {
             installed: watch::Sender::default(),
             reports: Arc::new(reports),
-            places: Arc::default(),
+            places: Arc::new(Places::new(MOST_CONNECTIONS, MOST_PER_SOURCE)),
             sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
             stopping: watch::Sender::new(false),
         }

@@ -12,13 +12,11 @@ mod http;
 mod installed;
 mod link;
 mod listeners;
-mod places;
 mod privilege;
 mod reports;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +24,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
+
+pub(crate) use socket::Socket;
 
 pub use privilege::{PrivilegeError, unprivileged_user};
 

@@ -13,19 +13,19 @@ use super::bounds::{LINGER, LINGER_BYTES};
 
 /// A connection that outlives the TLS and HTTP that are spoken over it, so that they cannot close it too early.
 #[derive(Clone, Debug)]
-pub(super) struct Socket(Arc<TcpStream>);
+pub(crate) struct Socket(Arc<TcpStream>);
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         Self(Arc::new(stream))
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &TcpStream {
         &self.0
     }
 
     /// Makes closing it a reset, which leaves nothing behind in the kernel.
-    pub(super) fn abort(&self) {
+    pub(crate) fn abort(&self) {
         if let Err(error) = self.0.set_zero_linger() {
             tracing::debug!(%error, "cannot reset a connection");
         }
@@ -33,7 +33,7 @@ impl Socket {
 
     /// Sends no more, and reads and forgets what still arrives, within bounds. To close a socket while its peer is sending resets
     /// the connection (RFC 9112, section 9.6), and the answer may be lost with it.
-    pub(super) async fn linger(&self) {
+    pub(crate) async fn linger(&self) {
         if shut_down(&self.0).is_err() {
             return;
         }

@@ -159,6 +159,11 @@ impl Agent {
         &self.program
     }
 
+    /// The program under test, where there is no agent.
+    pub fn built() -> Result<PathBuf> {
+        program()
+    }
+
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("control.sock")

@@ -1,17 +1,16 @@
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::agent::Agent;
+use super::api_connection::ApiConnection;
 
 /// What the API answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     /// The body; null if there is none.
     pub body: Value,
 }
@@ -31,24 +30,14 @@ impl Agent {
         format!("{group}/providers/Microsoft.ContainerRegistry/registries/{registry}")
     }
 
+    /// A connection to the API that stays open, for tests that ask much.
+    pub fn connection(&self) -> Result<ApiConnection> {
+        ApiConnection::open(&self.socket())
+    }
+
     /// One request to the API, without the CLI in between; `headers` are whole lines.
     pub fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
-        let socket = self.socket();
-        let mut stream = UnixStream::connect(&socket).with_context(|| format!("connecting to {}", socket.display()))?;
-        for set_timeout in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
-            set_timeout(&stream, Some(Duration::from_mins(2)))?;
-        }
-        let headers = headers.iter().flat_map(|line| [line, "\r\n"]).collect::<String>();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{headers}\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).context("reading the answer")?;
-        parse(&answer).with_context(|| format!("the answer {answer:?}"))
+        self.connection()?.request(method, path, headers, body)
     }
 
     /// Changes parts of the registry, as a merge patch, and returns the small answer.
@@ -74,12 +63,12 @@ impl Agent {
     }
 }
 
-fn parse(answer: &str) -> Result<Answer> {
+pub(super) fn parse(answer: &str) -> Result<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n").context("no end of the head")?;
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
     ensure!(!head.to_ascii_lowercase().contains("transfer-encoding"), "the body is in chunks");
     let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body)? };
-    Ok(Answer { status, body })
+    Ok(Answer { status, head: head.to_owned(), body })
 }
 
 #[cfg(test)]

@@ -109,6 +109,13 @@ impl Client {
         command
     }
 
+    /// Lets the client's processes know another name.
+    pub fn know(&self, name: &str, address: IpAddr) -> Result<()> {
+        let mut hosts = fs::read_to_string(&self.hosts_file)?;
+        writeln!(hosts, "{address} {name}")?;
+        fs::write(&self.hosts_file, hosts).with_context(|| format!("writing {}", self.hosts_file.display()))
+    }
+
     /// What tells this client's hardware address from other clients'.
     pub(super) fn mac(&self) -> String {
         format!("00:00:5e:00:53:{:02x}", 0x10 + self.number)

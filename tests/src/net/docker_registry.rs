@@ -13,7 +13,20 @@ use super::login::Login;
 use super::namespace::Namespace;
 use super::network::Network;
 
-/// Debian's docker-registry with TLS, on one port of every address of its namespace.
+/// What a registry shows its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A certificate for its name.
+    Certificate,
+    /// A certificate for another name.
+    OtherName,
+    /// A certificate for its name that has expired.
+    Expired,
+    /// Plain HTTP.
+    Nothing,
+}
+
+/// Debian's docker-registry, on one port of every address of its namespace.
 #[derive(Debug)]
 pub struct DockerRegistry {
     daemon: Daemon,
@@ -27,26 +40,42 @@ impl DockerRegistry {
 
     /// Starts one at the registry's host, port 443, that everyone may use who reaches it.
     pub fn start(network: &Network) -> Result<Self> {
-        Self::start_in(network, network.host(), 443, None)
+        Self::start_in(network, network.host(), 443, None, Shown::Certificate)
     }
 
     /// Starts one at the registry's host, port 443, that only [`Login::BUILDER`] may use.
     pub fn start_with_login(network: &Network) -> Result<Self> {
-        Self::start_in(network, network.host(), 443, Some(Login::BUILDER_HTPASSWD))
+        Self::start_in(network, network.host(), 443, Some(Login::BUILDER_HTPASSWD), Shown::Certificate)
+    }
+
+    /// Starts one at the registry's host, port 443, that everyone may use who puts up with what it shows.
+    pub fn start_showing(network: &Network, shown: Shown) -> Result<Self> {
+        Self::start_in(network, network.host(), 443, None, shown)
     }
 
     /// Starts one in another namespace of the network, as behind a published port; there is one per network.
     pub fn start_inside(network: &Network, namespace: &Namespace, port: u16) -> Result<Self> {
-        Self::start_in(network, namespace, port, None)
+        Self::start_in(network, namespace, port, None, Shown::Certificate)
     }
 
-    fn start_in(network: &Network, namespace: &Namespace, port: u16, htpasswd: Option<&str>) -> Result<Self> {
+    fn start_in(
+        network: &Network,
+        namespace: &Namespace,
+        port: u16,
+        htpasswd: Option<&str>,
+        shown: Shown,
+    ) -> Result<Self> {
         let folder = network.folder().join("docker-registry");
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let storage = folder.join("storage");
         fs::create_dir(&storage)?;
         let authority = Authority::make(&folder.join("trust"))?;
-        let certificate = authority.issue(&folder.join("certificate"))?;
+        let certificate = folder.join("certificate");
+        let certificate = match shown {
+            Shown::Certificate | Shown::Nothing => authority.issue(&certificate)?,
+            Shown::OtherName => authority.issue_for(&certificate, &["fabrikam.example.com"], &[])?,
+            Shown::Expired => authority.issue_expired(&certificate)?,
+        };
         let mut config = json!({
             "version": "0.1",
             "log": { "level": "warn", "accesslog": { "disabled": true } },
@@ -54,9 +83,11 @@ impl DockerRegistry {
             "http": {
                 "addr": format!(":{port}"),
                 "secret": "only the registry itself reads what it signs with this",
-                "tls": { "certificate": certificate.chain(), "key": certificate.key() },
             },
         });
+        if shown != Shown::Nothing {
+            config["http"]["tls"] = json!({ "certificate": certificate.chain(), "key": certificate.key() });
+        }
         if let Some(line) = htpasswd {
             let path = folder.join("htpasswd");
             fs::write(&path, line)?;

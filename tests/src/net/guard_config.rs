@@ -2,7 +2,10 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use anyhow::Result;
+
 use super::certificate::Certificate;
+use super::manager::{Manager, Principal};
 use super::network::Network;
 
 /// A `config.toml` for the agent under test: one registry, called [`GuardConfig::REGISTRY`], at the registry's own addresses,
@@ -22,6 +25,8 @@ pub struct GuardConfig {
     deny_response: &'static str,
     /// Settings of the registry that stand only where a test asks for them, each a whole line.
     registry_lines: Vec<String>,
+    /// Tables that stand behind everything else.
+    further_tables: String,
 }
 
 impl GuardConfig {
@@ -38,7 +43,7 @@ impl GuardConfig {
     }
 
     /// These interfaces are guarded.
-    pub fn on(interfaces: &[impl ToString]) -> Self {
+    pub fn on<T: ToString>(interfaces: &[T]) -> Self {
         Self {
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
             hotplug_interfaces: Vec::new(),
@@ -51,6 +56,7 @@ impl GuardConfig {
             listen: vec![format!("{}:443", Network::REGISTRY_V4), format!("[{}]:443", Network::REGISTRY_V6)],
             deny_response: "drop",
             registry_lines: Vec::new(),
+            further_tables: String::new(),
         }
     }
 
@@ -139,6 +145,44 @@ impl GuardConfig {
         self.registry_line("allow-local = true".to_owned())
     }
 
+    /// Another registry, at this address and port, of which nothing else is said.
+    pub fn further_registry(mut self, name: &str, listen: &str) -> Self {
+        self.further_tables += &format!(
+            "[[registry]]\nname = {name:?}\nlogin-server = \"{name}.example.com\"\nlisten = [{listen:?}]\n\
+             deny-response = \"drop\"\n"
+        );
+        self
+    }
+
+    /// The API is served over TLS at the registry's own addresses, port [`Manager::PORT`], to these principals; their tokens
+    /// count for `lifetime`, such as `1h`.
+    pub fn management(mut self, certificate: &Certificate, lifetime: &str, principals: &[Principal]) -> Result<Self> {
+        let listen = self.listen.iter().filter_map(|address| address.strip_suffix(":443"));
+        let listen: Vec<String> = listen.map(|address| format!("{address}:{}", Manager::PORT)).collect();
+        self.further_tables += &format!(
+            "[management]\nlisten = {listen:?}\nname = {:?}\ncertificate = {:?}\nkey = {:?}\ntenant = {:?}\n\
+             token-lifetime = {lifetime:?}\n",
+            Network::LOGIN_SERVER,
+            certificate.chain(),
+            certificate.key(),
+            Manager::TENANT
+        );
+        for principal in principals {
+            self.further_tables += &principal.table("[[management.principal]]")?;
+        }
+        Ok(self)
+    }
+
+    /// The registry has this data endpoint: a region, and an address with port.
+    pub fn data_endpoint(self, region: &str, listen: &str) -> Self {
+        self.registry_line(format!("data-endpoints = [{{ region = {region:?}, listen = [{listen:?}] }}]"))
+    }
+
+    /// How many rules the registry may have, as TOML.
+    pub fn quota(self, quota: &str) -> Self {
+        self.registry_line(format!("quota = {quota}"))
+    }
+
     fn registry_line(mut self, line: String) -> Self {
         self.registry_lines.push(line);
         self
@@ -174,6 +218,7 @@ impl fmt::Display for GuardConfig {
         for line in &self.registry_lines {
             writeln!(f, "{line}")?;
         }
-        writeln!(f, "deny-response = {:?}", self.deny_response)
+        writeln!(f, "deny-response = {:?}", self.deny_response)?;
+        f.write_str(&self.further_tables)
     }
 }

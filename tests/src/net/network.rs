@@ -43,6 +43,8 @@ impl Network {
     pub const UNDERLAY_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1);
     /// The name by which clients know the registry.
     pub const LOGIN_SERVER: &str = "contoso.example.com";
+    /// The name that a data endpoint in region `local` has, at port 443.
+    pub const DATA_ENDPOINT: &str = "contoso.local.data.example.com";
 
     /// A host without clients.
     pub fn new() -> Result<Self> {

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::Listeners;
-use super::certificates::Certificates;
 use crate::api::ControlSocket;
+use crate::certificates::{Certificates, Owner};
 use crate::handover::{
     Answered, FrameError, MOST_TO_AGENT, MOST_TO_RESPONDER, RegistrySetup, Setup, ToAgent, decode, encode, read_frame,
     send,
@@ -114,7 +114,7 @@ impl Desk {
 
     fn setup(&self, number: u64, certificates: &Certificates, listeners: &Listeners) -> Setup {
         let registries = self.registries.iter().map(|registry| RegistrySetup {
-            certificate: certificates.get(&registry.name).cloned(),
+            certificate: certificates.get(&Owner::Registry(registry.name.clone())).cloned(),
             ..registry.clone()
         });
         let listeners = listeners.iter().map(|listener| listener.key).collect();

@@ -1,25 +1,22 @@
 //! The agent's side of the responder: who may be it, what it is given, and what is believed of what it says.
 
-mod certificate;
-mod certificates;
 mod conversation;
 mod listeners;
 mod options;
 #[cfg(test)]
 mod tests;
-mod watched;
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use self::certificate::{CertificateFileError, CertificateFiles};
 pub use self::listeners::{Listener, listen_here, listen_in};
 pub use self::options::ResponderOptions;
 
 use self::conversation::Desk;
 use crate::api::{SocketError, bind_for};
+use crate::certificates::{self, CertificateFileError};
 use crate::handover::{Answered, MOST_LISTENERS};
 use crate::responder::PrivilegeError;
 

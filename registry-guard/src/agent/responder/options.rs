@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use nix::unistd::Uid;
 use registry_guard_common::HOST;
 
-use super::{CertificateFiles, ResponderError};
+use super::ResponderError;
+use crate::certificates::{CertificateFiles, Owner};
 use crate::config::{Config, DenyResponse, ForbiddenAt, RegistryHost};
 use crate::handover::{Endpoint, RegistrySetup, Style};
 use crate::responder::unprivileged_user;
@@ -31,7 +32,7 @@ impl ResponderOptions {
         let certificates = told().filter_map(|host| {
             let certificate = host.certificate.as_ref()?;
             let (chain, key) = (certificate.chain.clone(), certificate.key.clone());
-            Some(CertificateFiles { registry: host.name.clone(), chain, key })
+            Some(CertificateFiles { owner: Owner::Registry(host.name.clone()), chain, key })
         });
         Ok(Self {
             socket,

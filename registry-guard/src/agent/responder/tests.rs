@@ -60,7 +60,9 @@ fn the_responder_gets_what_config_says_of_registries_whose_clients_are_told() {
     assert_eq!((contoso.style, contoso.answers_per_second), (Style::Token, 7));
     assert_eq!(contoso.help.as_deref(), Some("https://example.com/registry-access"));
     let files = &options.certificates[..];
-    assert!(matches!(files, [files] if files.registry == "contoso" && files.key == Path::new("/etc/ssl/contoso.key")));
+    assert!(
+        matches!(files, [files] if files.owner.to_string() == "registry contoso" && files.key == Path::new("/etc/ssl/contoso.key"))
+    );
 }
 
 #[test]

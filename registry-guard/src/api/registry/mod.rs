@@ -10,18 +10,21 @@ use serde::Serialize;
 use super::answer::{Answer, Listed, blocking, not_modified, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::{Condition, Known};
+use super::caller::Caller;
+use super::condition::{Condition, Known, OnlyIfAbsent};
 use super::segment::Segments;
 use crate::agent::Changed;
-use crate::policy::{Change, Policy, Registry};
+use crate::identity::Role;
+use crate::policy::{Change, Policy, PolicyError, Registry};
 use request::RegistryBody;
 use view::RegistryView;
 
-/// `GET …/registries`
-pub(super) async fn list(State(agent): State<Shared>) -> Answer {
+/// `GET …/registries`: those that the caller may see.
+pub(super) async fn list(State(agent): State<Shared>, caller: Caller) -> Answer {
     blocking(move || {
         let policy = agent.policy();
-        let views = || policy.registries.values().map(|registry| view(&*agent, &policy, registry));
+        let seen = || policy.registries.values().filter(|registry| caller.may(Role::Reader, &registry.name));
+        let views = || seen().map(|registry| view(&*agent, &policy, registry));
         ok(&Listed(views))
     })
     .await
@@ -40,15 +43,21 @@ struct Minimal<'a> {
     changed: Changed,
 }
 
-/// `PATCH …/registries/{registry}`
+/// `PATCH …/registries/{registry}`, and `PUT`, which is the same: registries come from config.toml, and what a body does not name
+/// stays, so that no client opens a registry by leaving something out.
 pub(super) async fn patch(
     State(agent): State<Shared>,
     Segments(name): Segments<String>,
     uri: Uri,
     condition: Condition,
+    OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
     body: Body,
 ) -> Answer {
     blocking(move || {
+        if only_if_absent {
+            let name = agent.policy().find_registry(&name)?.name.clone();
+            return Err(PolicyError::AlreadyExists { kind: "registry", name }.into());
+        }
         let patch = body.read_or_default::<RegistryBody>()?.into_patch()?;
         drop(body);
         let changed = condition.change(&*agent, &Change::PatchRegistry { registry: name.clone(), patch })?;
@@ -59,6 +68,12 @@ pub(super) async fn patch(
         whole(&*agent, &Known::NOTHING, &name)
     })
     .await
+}
+
+/// `GET …/registries/{registry}/replications`: there is one host.
+pub(super) async fn replications(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
+    agent.policy().find_registry(&name)?;
+    ok(&Listed(std::iter::empty::<()>))
 }
 
 /// `?return=minimal`: the caller does not want a long list back.

@@ -6,7 +6,7 @@ async fn unknown_paths_and_methods_are_refused_in_the_same_form() {
     for path in [
         "/".to_owned(),
         "/nothing".to_owned(),
-        resource_group_id(),
+        format!("{}/nothing", resource_group_id()),
         contoso().replace("0000-0000", "0000-1111"),
         contoso().replace("registry-guard", "another"),
         format!("{}/webhooks", contoso()),

@@ -120,6 +120,22 @@ async fn a_patch_can_ask_for_a_short_answer() {
 }
 
 #[tokio::test]
+async fn endpoints_are_told_with_where_they_listen_whether_they_are_announced_or_not() {
+    let served = Served::new();
+    let path = format!("{}/endpoints", contoso());
+    let expected = |enabled: bool| {
+        json!({"name": "Contoso", "loginServer": "contoso.example.com", "listen": ["203.0.113.10:443", "10.1.0.4:443"],
+            "dataEndpointEnabled": enabled, "dataEndpoints": [{"region": "local",
+            "endpoint": "contoso.local.data.example.com", "listen": ["203.0.113.10:5443"]}]})
+    };
+    assert_eq!(served.get(&path).await.body, expected(false));
+    served.send("PATCH", &contoso(), &json!({"properties": {"dataEndpointEnabled": true}})).await;
+    assert_eq!(served.get(&path).await.body, expected(true));
+    let nobody = format!("{}/endpoints", registry_id("nobody"));
+    assert_refused(&served.get(&nobody).await, 404, "ResourceNotFound", "registry `nobody` does not exist");
+}
+
+#[tokio::test]
 async fn a_check_is_passed_on_once_it_makes_sense() {
     let served = Served::new();
     let path = format!("{}/check", contoso());

@@ -2,7 +2,10 @@
 
 mod agent;
 mod check;
+mod check_health;
+mod client_rules;
 mod events;
+mod management;
 mod network_rule;
 mod output;
 mod paths;
@@ -22,6 +25,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use check_health::CheckHealthArguments;
+pub(crate) use client_rules::Firewall;
+pub(crate) use management::ManagementCommand;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
 pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
@@ -33,6 +39,7 @@ pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetwork
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
+use client_rules::ClientRulesArguments;
 use events::EventsArguments;
 use policy::{ApplyArguments, ExportArguments, RestoreArguments};
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
@@ -49,7 +56,7 @@ pub(crate) struct Arguments {
     pub(crate) socket: PathBuf,
     /// How many seconds the agent may give no sign of life; while it does, a long change is waited for
     #[arg(long, global = true, value_name = "SECONDS", env = "REGISTRY_GUARD_TIMEOUT", default_value = "30", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) timeout: u32,
+    pub(crate) agent_timeout: u32,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -88,6 +95,8 @@ pub(crate) enum Command {
     Apply(ApplyArguments),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
+    /// Print what a client's own firewall must allow
+    ClientRules(ClientRulesArguments),
     /// Add, list and remove the networks that may reach a registry
     #[command(subcommand)]
     NetworkRule(NetworkRuleCommand),
@@ -99,10 +108,15 @@ pub(crate) enum Command {
     Network(NetworkCommand),
     /// Ask the program loaded in the kernel what it does with a source
     Check(CheckArguments),
+    /// Look whether this machine can use a registry, and what to do if not
+    CheckHealth(CheckHealthArguments),
     /// Show whether everything is guarded, what is wrong if not, and the counters
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now
     Events(EventsArguments),
+    /// Prepare what config.toml says of the API over TLS
+    #[command(subcommand)]
+    Management(ManagementCommand),
     /// Stop enforcing: the only command that takes protection away
     Detach(DetachArguments),
 }

@@ -20,20 +20,20 @@ pub(crate) struct OutputArguments {
     /// Drop notes and warnings from standard error
     #[arg(long)]
     pub(crate) only_show_errors: bool,
+    #[command(flatten)]
+    pub(crate) shared: SharedArguments,
+}
+
+/// What every command of `az` takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "As in az")]
+pub(crate) struct SharedArguments {
     /// Say on standard error how the agent answered
     #[arg(long)]
     pub(crate) verbose: bool,
     /// Say on standard error what the agent is asked, and how it answered
     #[arg(long)]
     pub(crate) debug: bool,
-    #[command(flatten)]
-    pub(crate) azure: AzureArguments,
-}
-
-/// What scripts for `az` name, and what there is only one of here.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "For scripts written for az")]
-pub(crate) struct AzureArguments {
     /// Means nothing here: all registries of a host are in one group
     #[arg(short = 'g', long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     resource_group: Option<String>,

@@ -2,7 +2,10 @@
 
 pub(super) mod agent;
 pub(super) mod check;
+pub(super) mod check_health;
+pub(super) mod client_rules;
 pub(super) mod events;
+pub(super) mod management;
 pub(super) mod network_rule;
 pub(super) mod policy;
 pub(super) mod private_endpoint;
@@ -20,8 +23,10 @@ use serde_json::Value;
 
 use super::arguments::{OutputArguments, Revision};
 use super::client::{Call, Client};
+use super::endpoints::Endpoints;
 use super::failure::Failure;
 use super::output::{self, View};
+use super::resource_path;
 use super::terminal::Terminal;
 use super::view::{Column, ResourceView};
 
@@ -96,6 +101,11 @@ impl Session<'_> {
                 answer => return answer,
             }
         }
+    }
+
+    /// Where the clients of a registry find it.
+    async fn endpoints(&self, registry: &str) -> Result<Endpoints, Failure> {
+        understand(&self.client.send(Call::get(resource_path::endpoints(registry))).await?)
     }
 
     /// Prints the agent's answer to a removal, if it gave one.

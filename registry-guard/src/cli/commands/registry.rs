@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Session, understand};
 use crate::cli::arguments::{Action, Format, Revision, Settings};
 use crate::cli::client::Call;
+use crate::cli::endpoints::Endpoints;
 use crate::cli::failure::Failure;
 use crate::cli::resource_path;
 use crate::cli::view::{Column, RegistryListView, RegistryView, ResourceView};
@@ -37,10 +38,11 @@ pub(crate) async fn update(
     if settings.public_network_enabled == Some(false) {
         session.terminal.warn("public network access is off, which overrides every rule of the registry; private endpoints and trusted services still pass.");
     }
-    if settings.data_endpoint_enabled == Some(true) {
-        session.terminal.warn(&format!(
-            "clients behind a firewall of their own must now be able to reach the data endpoints too; `registry-guard show-endpoints --name {name}` names them."
-        ));
+    // The change is made: that nobody can say what it means is no failure of it.
+    if settings.data_endpoint_enabled == Some(true)
+        && let Ok(endpoints) = session.endpoints(name).await
+    {
+        session.terminal.warn(&announced(&endpoints));
     }
     if prints {
         return session.print(&understand::<RegistryView>(&body)?);
@@ -78,30 +80,48 @@ fn patch(settings: &Settings) -> Value {
 /// `show-endpoints`
 pub(crate) async fn show_endpoints(mut session: Session<'_>, name: &str) -> Result<(), Failure> {
     const COLUMNS: &[Column] = &[("REGION", "/region"), ("ENDPOINT", "/endpoint")];
-    let body = session.client.send(Call::get(resource_path::registry(name))).await?;
-    let registry = understand::<RegistryView>(&body)?;
-    let login_server = registry.property("loginServer");
-    let data_endpoints = if registry.property("dataEndpointEnabled") == true {
-        registry.property("dataEndpointHostNames").as_array().into_iter().flatten().map(data_endpoint).collect()
-    } else {
+    let endpoints = session.endpoints(name).await?;
+    if !endpoints.data_endpoint_enabled {
         session.terminal.note("Data endpoints are off: clients need to reach the login server only.");
-        Vec::new()
-    };
+    }
+    if endpoints.data_endpoint_enabled == endpoints.data.is_empty() {
+        session.terminal.note(&if endpoints.data_endpoint_enabled {
+            none_named(&endpoints.name)
+        } else {
+            let named: Vec<&str> = endpoints.data.iter().map(|data| data.endpoint.as_str()).collect();
+            let on = format!("`registry-guard update --name {} --data-endpoint-enabled`", endpoints.name);
+            format!("{on} announces {}.", named.join(", "))
+        });
+    }
+    let announced = endpoints.announced().iter();
+    let data_endpoints = announced.map(|data| json!({"region": data.region, "endpoint": data.endpoint}));
     if session.output.output == Format::Table && session.output.query.is_none() {
-        let login = json!({"region": "(login server)", "endpoint": login_server});
+        let login = json!({"region": "(login server)", "endpoint": endpoints.login_server});
         let rows = std::iter::once(login).chain(data_endpoints).collect();
         return session.print(&ResourceView::new(rows, COLUMNS));
     }
-    let answer = json!({"loginServer": login_server, "dataEndpoints": data_endpoints});
+    let data_endpoints: Vec<Value> = data_endpoints.collect();
+    let answer = json!({"loginServer": endpoints.login_server, "dataEndpoints": data_endpoints});
     session.print(&ResourceView::new(answer, COLUMNS))
 }
 
-/// The region is the second label of a data endpoint's host name.
-fn data_endpoint(host: &Value) -> Value {
-    match host.as_str() {
-        Some(name) => json!({"region": name.split('.').nth(1), "endpoint": name}),
-        None => json!({"region": host.get("region"), "endpoint": host.get("endpoint")}),
+/// What switching the data endpoints on means to clients.
+fn announced(endpoints: &Endpoints) -> String {
+    if endpoints.data.is_empty() {
+        return none_named(&endpoints.name);
     }
+    let named: Vec<&str> = endpoints.data.iter().map(|data| data.endpoint.as_str()).collect();
+    format!(
+        "clients whose own firewall allows only the hosts that they needed so far cannot pull until it allows {} too; `registry-guard client-rules --name {}` prints what it must allow.",
+        named.join(", "),
+        endpoints.name
+    )
+}
+
+fn none_named(registry: &str) -> String {
+    format!(
+        "config.toml names no data endpoint of registry {registry} (`registry.data-endpoints`): clients still need to reach the login server only."
+    )
 }
 
 #[cfg(test)]

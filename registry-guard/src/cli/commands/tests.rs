@@ -13,6 +13,10 @@ const REGISTRY: &str = r#"{"id":"/subscriptions/0/resourceGroups/registry-guard/
   "virtualNetworkRules":[{"action":"Allow","id":"/s/ci","virtualNetworkSubnetResourceId":"/s/ci"}]},
   "privateEndpointConnections":[{"id":"/c","name":"desk","properties":{"privateEndpoint":{"id":"/p"}}}]}}"#;
 
+const ENDPOINTS: &str = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],
+  "dataEndpointEnabled":true,"dataEndpoints":[{"region":"local","endpoint":"contoso.local.data.example.com",
+  "listen":["203.0.113.10:5443"]}]}"#;
+
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
@@ -89,16 +93,39 @@ async fn only_show_errors_drops_warnings() {
 
 #[tokio::test]
 async fn show_endpoints_names_the_region() {
-    let agent = StandInAgent::answering(200, REGISTRY);
+    let agent = StandInAgent::answering(200, ENDPOINTS);
     let printed = agent.run("show-endpoints -n contoso").await;
     assert_eq!(
         parsed(&printed.out),
         json!({"loginServer": "contoso.example.com",
             "dataEndpoints": [{"region": "local", "endpoint": "contoso.local.data.example.com"}]})
     );
-    let off = REGISTRY.replace(r#""dataEndpointEnabled":true"#, r#""dataEndpointEnabled":false"#);
+    assert!(agent.seen()[0].path.ends_with("/registries/contoso/endpoints"));
+    let off = ENDPOINTS.replace(r#""dataEndpointEnabled":true"#, r#""dataEndpointEnabled":false"#);
     let printed = StandInAgent::answering(200, &off).run("show-endpoints -n contoso").await;
-    assert_eq!(parsed(&printed.out)["dataEndpoints"], json!([]));
+    assert_eq!(parsed(&printed.out), json!({"loginServer": "contoso.example.com", "dataEndpoints": []}));
+    assert!(printed.err.contains("Data endpoints are off"), "{}", printed.err);
+    let on = "`registry-guard update --name Contoso --data-endpoint-enabled` announces contoso.local.data.example.com.";
+    assert!(printed.err.contains(on), "{}", printed.err);
+}
+
+#[tokio::test]
+async fn switching_data_endpoints_on_warns_of_firewalls_that_do_not_know_them() {
+    let agent = StandInAgent::answering_in_turn(&[(200, REGISTRY), (200, ENDPOINTS)]);
+    let printed = agent.run("update -n contoso --data-endpoint-enabled").await;
+    assert_eq!((printed.code, parsed(&printed.out)["dataEndpointEnabled"].as_bool()), (0, Some(true)));
+    assert!(printed.err.starts_with("WARNING: clients whose own firewall"), "{}", printed.err);
+    assert!(printed.err.contains("contoso.local.data.example.com too; `registry-guard client-rules --name Contoso`"));
+    let none = r#"{"name":"Contoso","loginServer":"contoso.example.com","listen":["203.0.113.10:443"],
+        "dataEndpointEnabled":true,"dataEndpoints":[]}"#;
+    let agent = StandInAgent::answering_in_turn(&[(200, REGISTRY), (200, none)]);
+    let printed = agent.run("update -n contoso --data-endpoint-enabled true").await;
+    assert_eq!(printed.code, 0);
+    assert!(
+        printed.err.starts_with("WARNING: config.toml names no data endpoint of registry Contoso"),
+        "{}",
+        printed.err
+    );
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ struct RuleSet<'a> {
 
 impl<'a> RegistryView<'a> {
     /// A property other than the rules, or null.
-    pub(crate) fn property(&self, name: &str) -> &Value {
+    fn property(&self, name: &str) -> &Value {
         self.properties.rest.get(name).unwrap_or(&Value::Null)
     }
 

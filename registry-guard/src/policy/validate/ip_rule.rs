@@ -1,6 +1,7 @@
 use ipnet::IpNet;
 
 use super::action_of;
+use super::allowance::Allowance;
 use super::grants::Grants;
 use crate::policy::prefix::{self, Quoted, parse_prefix};
 use crate::policy::public_space::{refused_source, unmapped};
@@ -30,7 +31,10 @@ impl Policy {
         let rule = match same {
             Some(same) if same.action == action => return Ok(Vec::new()),
             Some(other) => IpRule { action, ..other.clone() },
-            None => IpRule { value: value.to_owned(), prefix, action, counter: Grants::new(self, limits).one()? },
+            None => {
+                Allowance::of(found, limits).ip_rules(found.ip_rules.len() + 1, 1)?;
+                IpRule { value: value.to_owned(), prefix, action, counter: Grants::new(self, limits).one()? }
+            }
         };
         Ok(vec![Edit::InsertIpRule { registry: registry.to_ascii_lowercase(), rule }])
     }

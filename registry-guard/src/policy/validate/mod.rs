@@ -1,5 +1,6 @@
 //! Checks what was asked for against the policy as it is, and says which edits it amounts to.
 
+mod allowance;
 mod apply;
 mod document_place;
 mod grants;

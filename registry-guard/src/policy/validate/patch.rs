@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
+use super::allowance::Allowance;
 use super::grants::Grants;
 use super::ip_rule::public_prefix;
 use super::service_tag_rule::number_service_tag_rules;
@@ -42,16 +43,17 @@ impl Policy {
         let service_tag_rules =
             service_tag_rules.map(|asked| self.service_tag_rules(asked, registry, limits)).transpose()?;
 
+        let allowance = Allowance::of(registry, limits);
         let mut edits = Vec::new();
         if settings != registry.settings() {
             edits.push(Edit::SetRegistry { registry: key.clone(), settings });
         }
         if let Some(mut rules) = ip_rules {
-            number_ip_rules(&mut rules, &registry.ip_rules, grants)?;
+            number_ip_rules(&mut rules, &registry.ip_rules, &allowance, grants)?;
             edits.extend(ip_rules_edit(&key, &registry.ip_rules, rules));
         }
         if let Some(mut rules) = subnet_rules {
-            number_subnet_rules(&mut rules, registry, grants)?;
+            number_subnet_rules(&mut rules, registry, &allowance, grants)?;
             if rules != registry.subnet_rules {
                 edits.push(Edit::ReplaceSubnetRules { registry: key.clone(), rules });
             }
@@ -122,10 +124,16 @@ fn ip_rules(asked: &[RuleRequest], private_allowed: bool) -> Result<IpRules, Pol
     Ok(rules)
 }
 
-fn number_ip_rules(rules: &mut IpRules, before: &IpRules, grants: &mut Grants<'_>) -> Result<(), PolicyError> {
+fn number_ip_rules(
+    rules: &mut IpRules,
+    before: &IpRules,
+    allowance: &Allowance<'_>,
+    grants: &mut Grants<'_>,
+) -> Result<(), PolicyError> {
     let leaving: Vec<u32> =
         before.iter().filter(|rule| rules.get(&rule.prefix).is_none()).map(|rule| rule.counter).collect();
     let coming = rules.len() + leaving.len() - before.len();
+    allowance.ip_rules(rules.len(), coming)?;
     let mut granted = grants.exchange(coming, leaving)?.into_iter();
     for (prefix, counter) in rules.counters_mut() {
         *counter = match before.get(prefix) {
@@ -139,6 +147,7 @@ fn number_ip_rules(rules: &mut IpRules, before: &IpRules, grants: &mut Grants<'_
 fn number_subnet_rules(
     rules: &mut [SubnetRule],
     registry: &Registry,
+    allowance: &Allowance<'_>,
     grants: &mut Grants<'_>,
 ) -> Result<(), PolicyError> {
     let kept: HashSet<_> = rules.iter().map(|rule| &rule.subnet).collect();
@@ -146,6 +155,7 @@ fn number_subnet_rules(
     let leaving: Vec<u32> =
         before.iter().filter(|rule| !kept.contains(&rule.subnet)).map(|rule| rule.counter).collect();
     let coming = rules.len() + leaving.len() - before.len();
+    allowance.subnet_rules(rules.len(), coming)?;
     let mut granted = grants.exchange(coming, leaving)?.into_iter();
     for rule in rules {
         rule.counter = match registry.subnet_rule(&rule.subnet) {

@@ -1,4 +1,5 @@
 use super::action_of;
+use super::allowance::Allowance;
 use super::grants::Grants;
 use crate::policy::{Action, Edit, Limits, Policy, PolicyError, SubnetId, SubnetRule};
 
@@ -28,7 +29,10 @@ impl Policy {
         let rule = match same {
             Some(same) if same.action == action => return Ok(Vec::new()),
             Some(other) => SubnetRule { action, ..other.clone() },
-            None => SubnetRule { subnet, action, counter: Grants::new(self, limits).one()? },
+            None => {
+                Allowance::of(found, limits).subnet_rules(found.subnet_rules.len() + 1, 1)?;
+                SubnetRule { subnet, action, counter: Grants::new(self, limits).one()? }
+            }
         };
         Ok(vec![Edit::InsertSubnetRule { registry: registry.to_ascii_lowercase(), rule }])
     }

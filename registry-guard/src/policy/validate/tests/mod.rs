@@ -3,6 +3,7 @@ mod counters;
 mod ip_rules;
 mod networks;
 mod private_endpoints;
+mod quotas;
 mod scale;
 mod service_tags;
 mod subnet_rules;

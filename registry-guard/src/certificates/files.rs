@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -14,11 +15,29 @@ const MOST_BYTES: u64 = 256 << 10;
 const CHAIN: &str = "certificate";
 const KEY: &str = "key";
 
-/// Where a registry keeps its certificate.
+/// Whose a certificate is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// The registry of this name, whose clients are answered with it.
+    Registry(String),
+    /// The API over TLS.
+    Management,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(name) => write!(out, "registry {name}"),
+            Self::Management => out.write_str("management"),
+        }
+    }
+}
+
+/// Where a certificate is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The registry's name.
-    pub registry: String,
+    /// Whose it is.
+    pub owner: Owner,
     /// The chain, PEM, the server's own certificate first.
     pub chain: PathBuf,
     /// The private key, PEM. May be the same file.
@@ -29,10 +48,10 @@ pub struct CertificateFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFileError {
     /// A file cannot be read.
-    #[error("registry {registry}: {field} {}: cannot be read: {source}; accepted: a file of PEM that the agent may read", file.display())]
+    #[error("{owner}: {field} {}: cannot be read: {source}; accepted: a file of PEM that the agent may read", file.display())]
     Unreadable {
-        /// The registry's name.
-        registry: String,
+        /// Whose it is.
+        owner: Owner,
         /// The key of config.toml that names the file.
         field: &'static str,
         /// The file.
@@ -41,10 +60,10 @@ pub enum CertificateFileError {
         source: io::Error,
     },
     /// A file does not hold what it should.
-    #[error("registry {registry}: {field} {} {problem}", file.display())]
+    #[error("{owner}: {field} {} {problem}", file.display())]
     Unusable {
-        /// The registry's name.
-        registry: String,
+        /// Whose it is.
+        owner: Owner,
         /// The key of config.toml that names the file.
         field: &'static str,
         /// The file.
@@ -63,16 +82,15 @@ impl CertificateFiles {
             Ok(_) => Ok(certificate),
             Err(problem) => {
                 let (field, file) = if problem.is_of_key() { (KEY, &self.key) } else { (CHAIN, &self.chain) };
-                let (registry, file) = (self.registry.clone(), file.clone());
-                Err(CertificateFileError::Unusable { registry, field, file, problem })
+                let (owner, file) = (self.owner.clone(), file.clone());
+                Err(CertificateFileError::Unusable { owner, field, file, problem })
             }
         }
     }
 
     fn read(&self, field: &'static str, file: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateFileError> {
-        let registry = || self.registry.clone();
         read(file).map_err(|source| CertificateFileError::Unreadable {
-            registry: registry(),
+            owner: self.owner.clone(),
             field,
             file: file.into(),
             source,

@@ -4,14 +4,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::bounds::{MOST_CONNECTIONS, MOST_PER_SOURCE};
-
 /// The places for connections. Whoever comes gets one: when there is none left, another has to go.
 ///
 /// One that has been answered and only lingers goes first; then the oldest of the source that holds most places. So a source
 /// that opens few connections keeps them, however many others there are.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<Occupied>);
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// How many there are.
+    all: usize,
+    /// How many one source can have.
+    per_source: usize,
+    occupied: Mutex<Occupied>,
+}
 
 #[derive(Debug, Default)]
 struct Occupied {
@@ -30,22 +34,27 @@ struct Occupant {
 
 /// One place, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Arc<Places>,
     number: u64,
     stay: oneshot::Receiver<()>,
 }
 
 impl Places {
+    /// So many places, and so many of them for one source.
+    pub(crate) fn new(all: usize, per_source: usize) -> Self {
+        Self { all, per_source, occupied: Mutex::default() }
+    }
+
     /// A place for a connection from `source`, which is IPv4 if it can be.
-    pub(super) fn take(self: &Arc<Self>, source: IpAddr) -> Place {
-        let source = network(source);
+    pub(crate) fn take(self: &Arc<Self>, source: IpAddr) -> Place {
+        let source = site(source);
         let (sender, stay) = oneshot::channel();
         let mut occupied = self.lock();
         let of_source = occupied.connections.values().filter(|occupant| occupant.source == source).count();
-        if of_source >= MOST_PER_SOURCE {
+        if of_source >= self.per_source {
             occupied.evict(Some(source));
-        } else if occupied.connections.len() >= MOST_CONNECTIONS {
+        } else if occupied.connections.len() >= self.all {
             occupied.evict(None);
         }
         let number = occupied.next;
@@ -56,7 +65,7 @@ impl Places {
     }
 
     fn lock(&self) -> MutexGuard<'_, Occupied> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.occupied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,12 +89,12 @@ impl Occupied {
 
 impl Place {
     /// Ready when the place was given to another connection.
-    pub(super) async fn lost(&mut self) {
+    pub(crate) async fn lost(&mut self) {
         let _ = (&mut self.stay).await;
     }
 
     /// The client has its answer; what follows is courtesy.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         if let Some(occupant) = self.places.lock().connections.get_mut(&self.number) {
             occupant.answered = true;
         }
@@ -99,7 +108,7 @@ impl Drop for Place {
 }
 
 /// Who shares a bound: one IPv4 address, or one IPv6 /64, which is the least that a site gets (RFC 6177).
-fn network(source: IpAddr) -> IpAddr {
+pub(crate) fn site(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -112,6 +121,13 @@ mod tests {
 
     use super::*;
 
+    const MOST_CONNECTIONS: usize = 512;
+    const MOST_PER_SOURCE: usize = 8;
+
+    fn places() -> Arc<Places> {
+        Arc::new(Places::new(MOST_CONNECTIONS, MOST_PER_SOURCE))
+    }
+
     fn lost(place: &mut Place) -> bool {
         place.lost().now_or_never().is_some()
     }
@@ -122,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_source_that_takes_too_many_loses_its_own_oldest() {
-        let places = Arc::new(Places::default());
+        let places = places();
         let mut other = places.take("198.51.100.7".parse().unwrap());
         let mut held: Vec<Place> = (0..MOST_PER_SOURCE).map(|_| places.take("203.0.113.9".parse().unwrap())).collect();
         assert!(!held.iter_mut().any(lost));
@@ -134,7 +150,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_64_are_one_source() {
-        let places = Arc::new(Places::default());
+        let places = places();
         let in_one = |host: u128| IpAddr::from(Ipv6Addr::from_bits(0x2001_0db8 << 96 | host));
         let mut held: Vec<Place> = (0..=MOST_PER_SOURCE as u128).map(|host| places.take(in_one(host))).collect();
         assert!(lost(&mut held[0]));
@@ -142,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_modest_source_keeps_its_place_whoever_comes() {
-        let places = Arc::new(Places::default());
+        let places = places();
         let mut honest = places.take("203.0.113.9".parse().unwrap());
         let greedy: Vec<Place> =
             (0..2000).map(|number| places.take(address(number / 2 % (MOST_CONNECTIONS / 2)))).collect();
@@ -154,7 +170,7 @@ mod tests {
 
     #[test]
     fn those_that_have_their_answer_go_first() {
-        let places = Arc::new(Places::default());
+        let places = places();
         let mut held: Vec<Place> = (0..MOST_CONNECTIONS).map(|number| places.take(address(number))).collect();
         held[99].answered();
         let _newest = places.take("203.0.113.9".parse().unwrap());

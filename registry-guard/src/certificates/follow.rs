@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
-use super::certificate::{CertificateFileError, CertificateFiles, Expiry};
-use super::watched;
+use super::files::Expiry;
+use super::{CertificateFileError, CertificateFiles, Owner, watched};
 use crate::handover::Certificate;
 
 /// Whoever renews a certificate writes more than one file. This much quiet ends that.
@@ -22,17 +22,17 @@ const MOST_EVENTS: usize = 50;
 /// Not every file system reports changes, and a report can be lost.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// The certificates by registry.
-pub(super) type Certificates = Arc<BTreeMap<String, Certificate>>;
+/// The certificates by their owners.
+pub(crate) type Certificates = Arc<BTreeMap<Owner, Certificate>>;
 
 /// Reads all of them.
-pub(super) fn load(files: &[CertificateFiles]) -> Result<Certificates, CertificateFileError> {
-    let loaded = files.iter().map(|files| Ok((files.registry.clone(), files.load()?)));
+pub(crate) fn load(files: &[CertificateFiles]) -> Result<Certificates, CertificateFileError> {
+    let loaded = files.iter().map(|files| Ok((files.owner.clone(), files.load()?)));
     Ok(Arc::new(loaded.collect::<Result<_, _>>()?))
 }
 
 /// Reads them again whenever a file changes. What cannot be used is logged, and what was there before stays.
-pub(super) async fn follow(files: Vec<CertificateFiles>, certificates: watch::Sender<Certificates>) {
+pub(crate) async fn follow(files: Vec<CertificateFiles>, certificates: watch::Sender<Certificates>) {
     if files.is_empty() {
         return;
     }
@@ -91,32 +91,32 @@ struct Follower {
     watcher: Option<RecommendedWatcher>,
     /// Those that are watched.
     folders: BTreeSet<PathBuf>,
-    /// What was said last of a registry whose files cannot be used.
-    told: BTreeMap<String, String>,
-    expiry: BTreeMap<String, Expiry>,
+    /// What was said last of an owner whose files cannot be used.
+    told: BTreeMap<Owner, String>,
+    expiry: BTreeMap<Owner, Expiry>,
 }
 
 impl Follower {
     /// Reads everything, and returns it if it is not as before. Blocks.
-    fn look(&mut self, before: &BTreeMap<String, Certificate>) -> Option<BTreeMap<String, Certificate>> {
+    fn look(&mut self, before: &BTreeMap<Owner, Certificate>) -> Option<BTreeMap<Owner, Certificate>> {
         // First, so that no change falls between reading and watching.
         self.watch();
         let mut now = before.clone();
         for files in &self.files {
-            let registry = &files.registry;
+            let owner = &files.owner;
             match files.load() {
                 Ok(certificate) => {
-                    self.told.remove(registry);
-                    if before.get(registry) != Some(&certificate) {
-                        info!(registry, file = %files.chain.display(), "the certificate was renewed");
+                    self.told.remove(owner);
+                    if before.get(owner) != Some(&certificate) {
+                        info!(%owner, file = %files.chain.display(), "the certificate was renewed");
                     }
-                    now.insert(registry.clone(), certificate);
+                    now.insert(owner.clone(), certificate);
                 }
                 Err(problem) => {
                     let problem = problem.to_string();
-                    if self.told.get(registry) != Some(&problem) {
+                    if self.told.get(owner) != Some(&problem) {
                         warn!(%problem, "a changed certificate cannot be used; the one before stays in use");
-                        self.told.insert(registry.clone(), problem);
+                        self.told.insert(owner.clone(), problem);
                     }
                 }
             }
@@ -140,11 +140,11 @@ impl Follower {
         self.folders = watching.collect();
     }
 
-    fn tell_expiry(&mut self, certificates: &BTreeMap<String, Certificate>) {
-        for (registry, certificate) in certificates {
+    fn tell_expiry(&mut self, certificates: &BTreeMap<Owner, Certificate>) {
+        for (owner, certificate) in certificates {
             let expiry = Expiry::of(certificate, SystemTime::now());
-            if self.expiry.insert(registry.clone(), expiry) != Some(expiry) && expiry != Expiry::Later {
-                warn!(registry, "the certificate {}", expiry.words());
+            if self.expiry.insert(owner.clone(), expiry) != Some(expiry) && expiry != Expiry::Later {
+                warn!(%owner, "the certificate {}", expiry.words());
             }
         }
     }
