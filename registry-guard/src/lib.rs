@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod cli;
 pub mod compile;
 pub mod config;
+mod document;
 pub mod handover;
 pub mod identity;
 mod json_object;

@@ -8,7 +8,6 @@ use super::enforcement::Enforcement;
 use super::{Agent, AgentError, Changed};
 use crate::plan::{Plan, plan};
 use crate::policy::{Change, Edit, Policy, Subject};
-use crate::store::Store;
 
 impl Agent {
     /// Makes a change and returns after the kernel enforces it. Blocks.
@@ -17,25 +16,28 @@ impl Agent {
     ///
     /// See [`AgentError`]; nothing has changed then.
     pub fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
-        self.change_in(&mut **self.store(), if_match, change)
+        self.change_seen(if_match, change, |_, _| ()).map(|(changed, ())| changed)
     }
 
-    /// As [`Agent::change`], for whoever holds the store.
-    pub(super) fn change_in(
+    /// As [`Agent::change`]; also returns what `look` makes of the policy before the change and of the edits that it amounts
+    /// to, none when everything is so already. `look` is called before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// See [`AgentError`]; nothing has changed then.
+    pub fn change_seen<T>(
         &self,
-        store: &mut dyn Store,
         if_match: Option<&str>,
         change: &Change,
-    ) -> Result<Changed, AgentError> {
+        look: impl FnOnce(&Policy, &[Edit]) -> T,
+    ) -> Result<(Changed, T), AgentError> {
+        let mut store = self.store();
         if self.is_detached() {
             return Err(AgentError::Detached);
         }
-        let (revision, edits) = self.read(|policy| {
-            require(if_match, policy.revision)?;
-            Ok::<_, AgentError>((policy.revision, policy.validate(change, &self.0.limits)?))
-        })?;
+        let (revision, edits, seen) = self.look_at(if_match, change, look)?;
         if edits.is_empty() {
-            return Ok(Changed { revision, changed: false, destroyed: 0 });
+            return Ok((Changed { revision, changed: false, destroyed: 0 }, seen));
         }
         let revision = revision + 1;
         let (plan, concerned) = self.read(|policy| {
@@ -70,7 +72,36 @@ impl Agent {
         }
         self.adopt(after, &edits, revision);
         info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
-        Ok(Changed { revision, changed: true, destroyed: self.revoke(&concerned) })
+        Ok((Changed { revision, changed: true, destroyed: self.revoke(&concerned) }, seen))
+    }
+
+    /// What [`Agent::change_seen`] would return, but for the connections it would destroy, without doing anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of the change itself that are known before the store and the kernel are asked.
+    pub fn preview<T>(
+        &self,
+        if_match: Option<&str>,
+        change: &Change,
+        look: impl FnOnce(&Policy, &[Edit]) -> T,
+    ) -> Result<(Changed, T), AgentError> {
+        let (revision, edits, seen) = self.look_at(if_match, change, look)?;
+        Ok((Changed { revision, changed: !edits.is_empty(), destroyed: 0 }, seen))
+    }
+
+    fn look_at<T>(
+        &self,
+        if_match: Option<&str>,
+        change: &Change,
+        look: impl FnOnce(&Policy, &[Edit]) -> T,
+    ) -> Result<(u64, Vec<Edit>, T), AgentError> {
+        self.read(|policy| {
+            require(if_match, policy.revision)?;
+            let edits = policy.validate(change, &self.0.limits)?;
+            let seen = look(policy, &edits);
+            Ok((policy.revision, edits, seen))
+        })
     }
 
     /// Makes the model what the store and the kernel already hold.
@@ -92,23 +123,67 @@ fn fresh_counters(before: &Policy, edits: &[Edit]) -> Vec<u32> {
 
 /// What the edits change, each once.
 fn subjects(edits: &[Edit]) -> String {
-    let mut subjects: Vec<String> = edits
-        .iter()
-        .map(|edit| match edit.subject() {
+    let mut subjects = Vec::new();
+    for edit in edits {
+        let subject = match edit.subject() {
             Subject::Registry(name) => format!("registry {name}"),
             Subject::Network(name) => format!("network {name}"),
             Subject::ServiceTags => "service tags".to_owned(),
-        })
-        .collect();
-    subjects.dedup();
+        };
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
     subjects.join(", ")
 }
 
-/// `If-Match` holds a revision, quoted as an entity tag or not, or `*`.
-fn require(if_match: Option<&str>, have: u64) -> Result<(), AgentError> {
-    match if_match.map(|asked| asked.trim().trim_matches('"')) {
-        None | Some("*") => Ok(()),
-        Some(asked) if asked == have.to_string() => Ok(()),
-        Some(asked) => Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() }),
+/// Whether the policy at revision `have` may be changed by a request with this `If-Match`: a list of revisions with a comma in
+/// between, each quoted as an entity tag or not, or `*`.
+///
+/// # Errors
+///
+/// If the list does not have this revision, or is none.
+pub fn require(if_match: Option<&str>, have: u64) -> Result<(), AgentError> {
+    let Some(asked) = if_match.map(str::trim) else { return Ok(()) };
+    if asked == "*" {
+        return Ok(());
+    }
+    let malformed = || AgentError::MalformedCondition { asked: asked.to_owned() };
+    let revisions: Vec<u64> = asked.split(',').map(revision).collect::<Option<_>>().ok_or_else(malformed)?;
+    if revisions.contains(&have) {
+        return Ok(());
+    }
+    Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() })
+}
+
+fn revision(tag: &str) -> Option<u64> {
+    let tag = tag.trim();
+    let digits = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(tag);
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_a_revision_a_list_of_them_or_a_star() {
+        for holds in ["7", "\"7\"", " \"7\" ", "*", "\"6\", \"7\"", "6,7"] {
+            assert!(require(Some(holds), 7).is_ok(), "{holds}");
+        }
+        assert!(require(None, 7).is_ok());
+        for stale in ["6", "\"8\"", "\"6\",\"8\"", "\"70\""] {
+            assert!(require(Some(stale), 7).is_err(), "{stale}");
+        }
+        let stale = require(Some("\"6\""), 7).unwrap_err().to_string();
+        assert!(stale.contains("\"6\"") && stale.contains("revision 7"), "{stale}");
+    }
+
+    #[test]
+    fn what_is_no_revision_is_malformed_and_not_merely_stale() {
+        for bad in ["", "\"", "\"\"", "W/\"7\"", "abc", "7.0", "-7", "+7", "\"7", "7,", "*,7", "99999999999999999999"] {
+            let error = require(Some(bad), 7).unwrap_err();
+            assert!(matches!(error, AgentError::MalformedCondition { .. }), "{bad}: {error}");
+        }
     }
 }

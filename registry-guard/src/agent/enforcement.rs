@@ -50,7 +50,7 @@ impl Enforcement {
             Self::Nothing => Ok(()),
             Self::Insert { slot, row, .. } => kernel.insert(*slot, row),
             Self::Remove { slot, row } => kernel.remove(*slot, row),
-            Self::Swap(swaps) => swaps.iter_mut().try_for_each(|swap| exchange(swap, kernel)),
+            Self::Swap(swaps) => exchange_all(swaps, kernel),
         }
     }
 
@@ -64,6 +64,19 @@ impl Enforcement {
             Self::Swap(swaps) => swaps.iter_mut().try_for_each(|swap| exchange(swap, kernel)),
         }
     }
+}
+
+/// All of them, or none: what was exchanged before one failed is exchanged back.
+fn exchange_all(swaps: &mut [Swap], kernel: &mut Kernel) -> Result<(), KernelError> {
+    let mut done: Vec<&mut Swap> = Vec::with_capacity(swaps.len());
+    for swap in swaps {
+        if let Err(problem) = exchange(swap, kernel) {
+            done.into_iter().try_for_each(|swap| exchange(swap, kernel))?;
+            return Err(problem);
+        }
+        done.push(swap);
+    }
+    Ok(())
 }
 
 fn exchange(swap: &mut Swap, kernel: &mut Kernel) -> Result<(), KernelError> {

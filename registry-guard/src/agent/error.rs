@@ -21,6 +21,15 @@ pub enum AgentError {
         /// What the caller sent.
         asked: String,
     },
+    /// `If-Match` holds what is no revision.
+    #[error(
+        "header if-match: `{asked}` is no revision of this policy; accepted: a revision in quotes such as \"7\", several \
+         with a comma in between, or *"
+    )]
+    MalformedCondition {
+        /// What the caller sent.
+        asked: String,
+    },
     /// The store did not take the change.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -36,6 +36,7 @@ use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 pub use self::answered::Report;
+pub use self::change::require;
 pub use self::denial::{Denial, DenialLayer, DenialResponse};
 pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;

@@ -40,6 +40,15 @@ pub(super) fn ok_at(revision: u64, body: &impl Serialize) -> Answer {
     Ok(response)
 }
 
+/// 304 for a reader who has what there is at `revision`.
+pub(super) fn not_modified(revision: u64) -> Answer {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    if let Ok(tag) = HeaderValue::from_str(&etag(revision)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
 /// The answer to a removal: what there was, and what became of it.
 #[derive(Serialize)]
 pub(super) struct Removed {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::agent::{Agent, AgentError, Changed, Denials, Imported};
 use crate::config::Config;
-use crate::policy::{Change, Policy, ServiceTagFile};
+use crate::policy::{Change, Edit, Policy, PolicyRequest, ServiceTagFile, Step, steps};
 
 /// What the API asks of the agent. Everything but `policy`, `config` and `denials` blocks.
 pub(super) trait Backend: Send + Sync {
@@ -19,6 +19,15 @@ pub(super) trait Backend: Send + Sync {
 
     /// Returns after the kernel enforces the new prefixes.
     fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError>;
+
+    /// As `change`, with what it does, or would do if `dry_run`, unless nobody wants to know.
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError>;
 
     fn check(
         &self,
@@ -56,6 +65,18 @@ impl Backend for Agent {
 
     fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
         Self::import_service_tags(self, if_match, file)
+    }
+
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError> {
+        let change = Change::Apply(request);
+        let look = |before: &Policy, edits: &[Edit]| tell_steps.then(|| steps(before, edits));
+        if dry_run { self.preview(if_match, &change, look) } else { self.change_seen(if_match, &change, look) }
     }
 
     fn check(

@@ -6,10 +6,10 @@ use tracing::info;
 use super::backend::Backend;
 use super::caller::Caller;
 use super::destroyed::Destroyed;
-use super::refusal::Refusal;
+use super::refusal::{INVALID_HEADER, Refusal};
 use super::request_log::CorrelationId;
 use crate::agent::{Changed, Imported};
-use crate::policy::{Change, ServiceTagFile};
+use crate::policy::{Change, PolicyRequest, ServiceTagFile, Step};
 
 /// The revision that a change needs, from the header `If-Match`.
 pub(super) struct Condition {
@@ -43,12 +43,35 @@ impl Condition {
         let id = self.id.as_ref().map(CorrelationId::as_str);
         info!(%caller, %method, ?path, revision, changed, destroyed, id, "request carried out");
     }
+
+    /// As [`change`](Self::change), for a document; with what it does, or would do, if that is to be told.
+    pub(super) fn apply(
+        &self,
+        agent: &dyn Backend,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), Refusal> {
+        let (changed, steps) = agent.apply(self.revision.as_deref(), request, dry_run, tell_steps)?;
+        if !dry_run {
+            self.carried_out(&changed);
+        }
+        Ok((changed, steps))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Condition {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        if parts.method != Method::PUT && parts.headers.contains_key(header::IF_NONE_MATCH) {
+            let message = format!(
+                "header if-none-match: means nothing with {}, which creates nothing; accepted: * with PUT, or if-match \
+                 with the revision that you read",
+                parts.method
+            );
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, INVALID_HEADER, message));
+        }
         Ok(Self {
             revision: text(parts, &header::IF_MATCH)?,
             destroyed: parts.extensions.get().cloned().unwrap_or_default(),
@@ -75,15 +98,46 @@ impl<S: Send + Sync> FromRequestParts<S> for OnlyIfAbsent {
     }
 }
 
-fn text(parts: &Parts, name: &HeaderName) -> Result<Option<String>, Refusal> {
-    let Some(value) = parts.headers.get(name) else { return Ok(None) };
-    match value.to_str() {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
-        Err(_) => Err(refuse(name, &String::from_utf8_lossy(value.as_bytes()), "a revision in quotes, or *")),
+/// The revisions that a reader has already, from the header `If-None-Match`. What it cannot mean is not there.
+pub(super) struct Known(Option<String>);
+
+impl Known {
+    /// A reader who wants the whole answer.
+    pub(super) const NOTHING: Self = Self(None);
+
+    /// Whether the reader has this revision.
+    pub(super) fn is(&self, revision: u64) -> bool {
+        let has = |tag: &str| {
+            let tag = tag.trim();
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == revision.to_string()
+        };
+        self.0.as_deref().is_some_and(|tags| tags.split(',').any(has))
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Known {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        text(parts, &header::IF_NONE_MATCH).map(Self)
+    }
+}
+
+/// The header; where there are several, they are one list (RFC 9110, section 5.3).
+fn text(parts: &Parts, name: &HeaderName) -> Result<Option<String>, Refusal> {
+    let mut texts = Vec::new();
+    for value in parts.headers.get_all(name) {
+        match value.to_str() {
+            Ok(text) => texts.push(text.trim()),
+            Err(_) => {
+                return Err(refuse(name, &String::from_utf8_lossy(value.as_bytes()), "a revision in quotes, or *"));
+            }
+        }
+    }
+    Ok((!texts.is_empty()).then(|| texts.join(", ")))
 }
 
 fn refuse(name: &HeaderName, value: &str, accepted: &str) -> Refusal {
     let message = format!("header {name}: `{value}` is not known; accepted: {accepted}");
-    Refusal::new(StatusCode::BAD_REQUEST, "InvalidHeaderValue", message)
+    Refusal::new(StatusCode::BAD_REQUEST, INVALID_HEADER, message)
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::Condition;
+use super::condition::{Condition, OnlyIfAbsent};
+use super::effect::why_none;
 use super::segment::Segments;
 use crate::agent::Changed;
 use crate::policy::{Action, Change, IpRule};
@@ -21,6 +22,9 @@ struct View<'a> {
     revision: Option<u64>,
     #[serde(flatten)]
     changed: Option<Changed>,
+    /// Why it has no effect at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// The body of a PUT: all of it may be missing.
@@ -31,7 +35,7 @@ pub(super) struct RuleBody {
 }
 
 fn view<'a>(agent: &dyn Backend, rule: &'a IpRule, revision: Option<u64>, changed: Option<Changed>) -> View<'a> {
-    View { action: rule.action, value: &rule.value, hits: agent.rule_hits(rule.counter), revision, changed }
+    View { action: rule.action, value: &rule.value, hits: agent.rule_hits(rule.counter), revision, changed, note: None }
 }
 
 /// `GET …/ipRules`
@@ -63,15 +67,17 @@ pub(super) async fn put(
     State(agent): State<Shared>,
     Segments((registry, value)): Segments<(String, String)>,
     condition: Condition,
+    OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
     body: Body,
 ) -> Answer {
     blocking(move || {
         let RuleBody { action } = body.read_or_default()?;
-        let change = Change::AddIpRule { registry: registry.clone(), value: value.clone(), action };
+        let change = Change::AddIpRule { registry: registry.clone(), value: value.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_ip_rule(&registry, &value)?;
-        ok_at(changed.revision, &view(&*agent, rule, None, Some(changed)))
+        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, None);
+        ok_at(changed.revision, &View { note, ..view(&*agent, rule, None, Some(changed)) })
     })
     .await
 }

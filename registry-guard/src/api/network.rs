@@ -6,10 +6,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{Answer, Listed, Removed, blocking, etag, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, etag, not_modified, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::{Condition, OnlyIfAbsent};
+use super::condition::{Condition, Known, OnlyIfAbsent};
 use super::segment::Segments;
 use super::subnet::{SubnetBody, SubnetView};
 use crate::policy::{Change, NetworkRequest, VirtualNetwork, network_id};
@@ -101,8 +101,11 @@ fn view(network: &VirtualNetwork, revision: u64) -> View<'_> {
     }
 }
 
-fn whole(agent: &dyn Backend, name: &str) -> Answer {
+fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
     let policy = agent.policy();
+    if known.is(policy.revision) {
+        return not_modified(policy.revision);
+    }
     ok_at(policy.revision, &view(policy.find_network(name)?, policy.revision))
 }
 
@@ -116,8 +119,8 @@ pub(super) async fn list(State(agent): State<Shared>) -> Answer {
 }
 
 /// `GET …/virtualNetworks/{network}`
-pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
-    blocking(move || whole(&*agent, &name)).await
+pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>, known: Known) -> Answer {
+    blocking(move || whole(&*agent, &known, &name)).await
 }
 
 /// `PUT …/virtualNetworks/{network}`
@@ -131,7 +134,7 @@ pub(super) async fn put(
     blocking(move || {
         let request = body.read_or_default::<NetworkBody>()?.into_request();
         condition.change(&*agent, &Change::PutNetwork { name: name.clone(), only_if_absent, request })?;
-        whole(&*agent, &name)
+        whole(&*agent, &Known::NOTHING, &name)
     })
     .await
 }

@@ -7,6 +7,9 @@ use super::answer::json_type;
 use crate::agent::AgentError;
 use crate::policy::PolicyError;
 
+/// The code of an answer to a header that cannot be understood.
+pub(super) const INVALID_HEADER: &str = "InvalidHeaderValue";
+
 /// An answer that is an error, in the form that clients of Azure Resource Manager read.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -49,8 +52,9 @@ impl From<AgentError> for Refusal {
         match error {
             AgentError::Policy(error) => error.into(),
             AgentError::PreconditionFailed { .. } => {
-                Self::new(StatusCode::PRECONDITION_FAILED, "ConditionNotMet", message)
+                Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
             }
+            AgentError::MalformedCondition { .. } => Self::new(StatusCode::BAD_REQUEST, INVALID_HEADER, message),
             AgentError::Detached => Self::new(StatusCode::CONFLICT, "Detached", message),
             AgentError::Store(_) | AgentError::Kernel(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)

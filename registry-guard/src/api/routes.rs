@@ -14,8 +14,9 @@ use super::path::normalise;
 use super::refusal::Refusal;
 use super::request_log::Strangers;
 use super::{
-    access, caller, check, discovery, endpoints, events, ip_rule, network, private_endpoint, provider, registry,
-    request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule, subscription, token,
+    access, caller, check, discovery, endpoints, events, ip_rule, network, policy, private_endpoint, provider,
+    registry, request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule, subscription,
+    token,
 };
 use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
@@ -72,6 +73,7 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .patch(registry::patch)
         .put(registry::patch)
         .layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
+    let whole_policy = get(policy::export).post(policy::apply).layer(DefaultBodyLimit::max(MOST_BYTES_OF_LISTS));
 
     let all_tags = format!("{subscription}/providers/microsoft.network/locations/local/servicetags");
     let tags = format!("{group}/providers/microsoft.network/locations/local/servicetags");
@@ -124,6 +126,7 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route(&tags, published())
         .route(&format!("{all_tags}/{{tag}}"), get(service_tags::show))
         .route(&format!("{tags}/{{tag}}"), get(service_tags::show))
+        .route("/policy", whole_policy)
         .route("/status", get(service::status))
         .route("/events", get(events::events))
         .route("/detach", post(service::detach))

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::Condition;
+use super::condition::{Condition, OnlyIfAbsent};
+use super::effect::why_none;
 use super::ip_rule::RuleBody;
 use super::segment::Segments;
 use crate::agent::Changed;
@@ -27,6 +28,9 @@ struct View<'a> {
     revision: Option<u64>,
     #[serde(flatten)]
     changed: Option<Changed>,
+    /// Why it has no effect at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 fn view<'a>(
@@ -45,6 +49,7 @@ fn view<'a>(
         hits: agent.rule_hits(rule.counter),
         revision,
         changed,
+        note: None,
     }
 }
 
@@ -74,15 +79,17 @@ pub(super) async fn put(
     State(agent): State<Shared>,
     Segments((registry, tag)): Segments<(String, String)>,
     condition: Condition,
+    OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
     body: Body,
 ) -> Answer {
     blocking(move || {
         let RuleBody { action } = body.read_or_default()?;
-        let change = Change::AddServiceTagRule { registry: registry.clone(), tag: tag.clone(), action };
+        let change = Change::AddServiceTagRule { registry: registry.clone(), tag: tag.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_service_tag_rule(&registry, &tag)?;
-        ok_at(changed.revision, &view(&*agent, &policy, rule, None, Some(changed)))
+        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, None);
+        ok_at(changed.revision, &View { note, ..view(&*agent, &policy, rule, None, Some(changed)) })
     })
     .await
 }

@@ -6,10 +6,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{Answer, Listed, Removed, blocking, etag, ok, ok_at};
+use super::answer::{Answer, Listed, Removed, blocking, etag, not_modified, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::{Condition, OnlyIfAbsent};
+use super::condition::{Condition, Known, OnlyIfAbsent};
 use super::segment::Segments;
 use crate::policy::{Change, Subnet, SubnetId, SubnetRequest, VirtualNetwork};
 
@@ -109,8 +109,11 @@ impl SubnetBody {
     }
 }
 
-fn whole(agent: &dyn Backend, network: &str, name: &str) -> Answer {
+fn whole(agent: &dyn Backend, known: &Known, network: &str, name: &str) -> Answer {
     let policy = agent.policy();
+    if known.is(policy.revision) {
+        return not_modified(policy.revision);
+    }
     let network = policy.find_network(network)?;
     ok_at(policy.revision, &SubnetView::new(network, network.find_subnet(name)?, policy.revision))
 }
@@ -126,8 +129,12 @@ pub(super) async fn list(State(agent): State<Shared>, Segments(network): Segment
 }
 
 /// `GET …/subnets/{subnet}`
-pub(super) async fn show(State(agent): State<Shared>, Segments((network, name)): Segments<(String, String)>) -> Answer {
-    blocking(move || whole(&*agent, &network, &name)).await
+pub(super) async fn show(
+    State(agent): State<Shared>,
+    Segments((network, name)): Segments<(String, String)>,
+    known: Known,
+) -> Answer {
+    blocking(move || whole(&*agent, &known, &network, &name)).await
 }
 
 /// `PUT …/subnets/{subnet}`
@@ -142,7 +149,7 @@ pub(super) async fn put(
         let request = body.read_or_default::<SubnetBody>()?.into_request();
         let change = Change::PutSubnet { network: network.clone(), name: name.clone(), only_if_absent, request };
         condition.change(&*agent, &change)?;
-        whole(&*agent, &network, &name)
+        whole(&*agent, &Known::NOTHING, &network, &name)
     })
     .await
 }

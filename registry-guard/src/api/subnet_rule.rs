@@ -7,7 +7,8 @@ use serde_json::json;
 use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
-use super::condition::Condition;
+use super::condition::{Condition, OnlyIfAbsent};
+use super::effect::why_none;
 use super::ip_rule::RuleBody;
 use super::segment::Segments;
 use crate::agent::Changed;
@@ -26,6 +27,9 @@ struct View<'a> {
     revision: Option<u64>,
     #[serde(flatten)]
     changed: Option<Changed>,
+    /// Why it has no effect at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 fn view<'a>(
@@ -43,6 +47,7 @@ fn view<'a>(
         hits: agent.rule_hits(rule.counter),
         revision,
         changed,
+        note: None,
     }
 }
 
@@ -72,16 +77,18 @@ pub(super) async fn put(
     State(agent): State<Shared>,
     Segments((registry, id)): Segments<(String, String)>,
     condition: Condition,
+    OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
     body: Body,
 ) -> Answer {
     blocking(move || {
         let RuleBody { action } = body.read_or_default()?;
-        let change = Change::AddSubnetRule { registry: registry.clone(), subnet_id: id.clone(), action };
+        let change =
+            Change::AddSubnetRule { registry: registry.clone(), subnet_id: id.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_subnet_rule(&registry, &id)?;
-        let view = view(&*agent, &policy, rule, None, Some(changed));
-        ok_at(changed.revision, &view)
+        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Some(&rule.subnet));
+        ok_at(changed.revision, &View { note, ..view(&*agent, &policy, rule, None, Some(changed)) })
     })
     .await
 }

@@ -2,17 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{HeaderMap, HeaderName};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
+use tracing::{debug, info};
 
 use super::arguments::Revision;
 use super::failure::Failure;
@@ -24,13 +28,7 @@ pub(crate) struct Call {
     path: String,
     if_match: Option<Revision>,
     must_be_new: bool,
-    body: Option<Body>,
-}
-
-/// JSON of ours, or that somebody else wrote.
-enum Body {
-    Ours(serde_json::Value),
-    AsItIs(Bytes),
+    body: Option<Bytes>,
 }
 
 impl Call {
@@ -46,17 +44,17 @@ impl Call {
 
     /// Creates or replaces.
     pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(Body::Ours(body)), ..Self::new(Method::PUT, path) }
+        Self { body: Some(bytes(&body)), ..Self::new(Method::PUT, path) }
     }
 
-    /// Creates or replaces by JSON that somebody else wrote.
-    pub(crate) fn put_as_it_is(path: String, body: Bytes) -> Self {
-        Self { body: Some(Body::AsItIs(body)), ..Self::new(Method::PUT, path) }
+    /// As [`put`](Self::put), with what is JSON already.
+    pub(crate) fn put_json(path: String, body: Bytes) -> Self {
+        Self { body: Some(body), ..Self::new(Method::PUT, path) }
     }
 
     /// Changes what the body names, keeps the rest.
     pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(Body::Ours(body)), ..Self::new(Method::PATCH, path) }
+        Self { body: Some(bytes(&body)), ..Self::new(Method::PATCH, path) }
     }
 
     /// Removes.
@@ -66,7 +64,12 @@ impl Call {
 
     /// Asks.
     pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(Body::Ours(body)), ..Self::new(Method::POST, path) }
+        Self::post_json(path, bytes(&body))
+    }
+
+    /// As [`post`](Self::post), with what is JSON already.
+    pub(crate) fn post_json(path: String, body: Bytes) -> Self {
+        Self { body: Some(body), ..Self::new(Method::POST, path) }
     }
 
     /// Refused unless the policy is at this revision.
@@ -92,10 +95,7 @@ impl Call {
         let body = match self.body {
             Some(body) => {
                 request = request.header(CONTENT_TYPE, "application/json");
-                match body {
-                    Body::Ours(body) => Bytes::from(body.to_string()),
-                    Body::AsItIs(body) => body,
-                }
+                body
             }
             None => Bytes::new(),
         };
@@ -107,23 +107,30 @@ impl Call {
     }
 }
 
+fn bytes(body: &serde_json::Value) -> Bytes {
+    Bytes::from(body.to_string())
+}
+
 /// The agent behind one socket.
 pub(crate) struct Client {
     socket: PathBuf,
+    /// How long the agent may give no sign of life.
+    patience: Duration,
     destroyed: AtomicU64,
+    revision: OnceLock<u64>,
 }
 
 impl Client {
     /// Connects only when a call is sent.
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, destroyed: AtomicU64::new(0) }
+    pub(crate) fn new(socket: PathBuf, patience: Duration) -> Self {
+        Self { socket, patience, destroyed: AtomicU64::new(0), revision: OnceLock::new() }
     }
 
     /// Sends `call` and returns the body of a successful answer; any other answer is a [`Failure::Api`].
     pub(crate) async fn send(&self, call: Call) -> Result<Bytes, Failure> {
         let changes = call.method != Method::GET;
         let mut answer = self.open(call).await?;
-        answer.whole().await.map_err(|error| self.lost(changes, &error))
+        self.unless_silent(changes, answer.whole()).await
     }
 
     /// Sends `call`, whose answer comes line by line.
@@ -136,21 +143,19 @@ impl Client {
         let request = call.into_request()?;
         let changes = request.method() != Method::GET;
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))?;
-        let lost = |error: hyper::Error| self.lost(changes, &error);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        let driver = JoinSet::from_iter([async {
-            // What becomes of the connection shows in the answer.
-            let _ = connection.await;
-        }]);
-        let response = sender.send_request(request).await.map_err(lost)?;
-        let status = response.status();
-        self.destroyed.fetch_add(destroyed(&response), Ordering::Relaxed);
-        let mut answer = Answering { body: response.into_body(), _driver: driver };
+        debug!(method = %request.method(), path = %request.uri(), body = ?request.body(), "asking the agent");
+        let response = self.unless_silent(changes, exchange(stream, request)).await?;
+        let (status, mut answer) = response;
+        info!(%status, "the agent answered");
+        let headers = &answer.headers;
+        self.destroyed.fetch_add(number(headers, &DESTROYED_CONNECTIONS).unwrap_or(0), Ordering::Relaxed);
+        if let Some(revision) = number(headers, &ETAG) {
+            let _ = self.revision.set(revision);
+        }
         if status.is_success() {
             return Ok(answer);
         }
-        let body = answer.whole().await.map_err(lost)?;
+        let body = self.unless_silent(changes, answer.whole()).await?;
         Err(refusal(status, &body))
     }
 
@@ -167,31 +172,88 @@ impl Client {
         self.destroyed.load(Ordering::Relaxed)
     }
 
+    /// The revision that the first answer told.
+    pub(crate) fn revision(&self) -> Option<u64> {
+        self.revision.get().copied()
+    }
+
+    /// Waits for as long as it takes, but not for an agent that is stopped or hangs. A change may take long: all the while,
+    /// another connection must be answered.
+    async fn unless_silent<T>(
+        &self,
+        changes: bool,
+        work: impl Future<Output = hyper::Result<T>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done.map_err(|error| self.lost(changes, &error)),
+            () = self.silence() => Err(Failure::Local(format!(
+                "the agent on {} gave no sign of life for {} s: it is stopped, or hangs (the kernel keeps enforcing what it last enforced){}",
+                self.socket.display(),
+                self.patience.as_secs_f64(),
+                doubt(changes)
+            ))),
+        }
+    }
+
+    /// Ends when the agent no longer answers anything.
+    async fn silence(&self) {
+        loop {
+            tokio::time::sleep(self.patience).await;
+            if tokio::time::timeout(self.patience, self.answers()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Ends when the agent answers, or is not there: then the call itself fails.
+    async fn answers(&self) {
+        let Ok(stream) = UnixStream::connect(&self.socket).await else { return };
+        if let Ok(request) = Call::get("/".to_owned()).into_request() {
+            let _ = exchange(stream, request).await;
+        }
+    }
+
     /// The agent's path, for messages.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
     fn lost(&self, changes: bool, error: &hyper::Error) -> Failure {
-        let doubt = if changes {
-            "; whether the change was made is not known: `registry-guard status` prints the revision that is enforced"
-        } else {
-            ""
-        };
         Failure::Local(format!(
-            "the connection to the agent on {} ended before it had answered ({error}){doubt}",
-            self.socket.display()
+            "the connection to the agent on {} ended before it had answered ({error}){}",
+            self.socket.display(),
+            doubt(changes)
         ))
     }
 }
 
-fn destroyed<B>(response: &Response<B>) -> u64 {
-    let header = response.headers().get(DESTROYED_CONNECTIONS);
-    header.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+fn doubt(changes: bool) -> &'static str {
+    if changes {
+        "; whether the change was made is not known: `registry-guard status` prints the revision that is enforced"
+    } else {
+        ""
+    }
+}
+
+/// The number in a header, perhaps in quotes.
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim_matches('"').parse().ok()
+}
+
+/// Sends a request and returns what comes before the body.
+async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> hyper::Result<(StatusCode, Answering)> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let driver = JoinSet::from_iter([async {
+        // What becomes of the connection shows in the answer.
+        let _ = connection.await;
+    }]);
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    Ok((parts.status, Answering { headers: parts.headers, body, _driver: driver }))
 }
 
 /// An answer whose body is still to come. Its connection ends with it.
 struct Answering {
+    headers: HeaderMap,
     body: Incoming,
     _driver: JoinSet<()>,
 }
@@ -275,11 +337,13 @@ mod tests {
     use super::*;
     use crate::cli::stand_in_agent::StandInAgent;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn a_missing_socket_names_its_path_and_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
-        let failure = Client::new(socket.clone()).send(Call::get("/status".into())).await.unwrap_err();
+        let failure = Client::new(socket.clone(), PATIENCE).send(Call::get("/status".into())).await.unwrap_err();
         assert!(matches!(failure, Failure::NoAgent(_)));
         let text = failure.to_string();
         assert!(text.contains(socket.to_str().unwrap()) && text.contains("registry-guard run"), "{text}");
@@ -290,7 +354,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
         drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-        let failure = Client::new(socket).send(Call::get("/status".into())).await.unwrap_err();
+        let failure = Client::new(socket, PATIENCE).send(Call::get("/status".into())).await.unwrap_err();
         assert!(failure.to_string().starts_with("no agent is listening on "), "{failure}");
     }
 
@@ -303,13 +367,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_path_too_long_for_a_socket_is_a_usage_error() {
-        let failure = Client::new(PathBuf::from("/".repeat(200))).send(Call::get("/status".into())).await.unwrap_err();
+        let failure =
+            Client::new(PathBuf::from("/".repeat(200)), PATIENCE).send(Call::get("/status".into())).await.unwrap_err();
         assert_eq!(failure.exit_code(), 2, "{failure}");
     }
 
     #[tokio::test]
     async fn a_name_too_long_for_a_request_is_a_usage_error() {
-        let failure = Client::new(PathBuf::from("/nowhere"))
+        let failure = Client::new(PathBuf::from("/nowhere"), PATIENCE)
             .send(Call::get(crate::cli::resource_path::registry(&"x".repeat(70_000))))
             .await
             .unwrap_err();
@@ -340,7 +405,7 @@ mod tests {
         let socket = folder.path().join("control.sock");
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();
         let gone = tokio::spawn(async move { drop(listener.accept().await) });
-        let failure = Client::new(socket).send(Call::delete("/x".into())).await.unwrap_err();
+        let failure = Client::new(socket, PATIENCE).send(Call::delete("/x".into())).await.unwrap_err();
         gone.await.unwrap();
         assert!(failure.to_string().contains("whether the change was made is not known"), "{failure}");
     }
@@ -353,5 +418,38 @@ mod tests {
         let seen = agent.seen();
         assert_eq!(seen[0].if_match.as_deref(), Some("\"7\""));
         assert_eq!(seen[0].if_none_match.as_deref(), Some("*"));
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_stopped_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let _never_accepts = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (call, doubt) in [(Call::get("/x".into()), false), (Call::delete("/x".into()), true)] {
+            let failure = Client::new(socket.clone(), Duration::from_millis(10)).send(call).await.unwrap_err();
+            let text = failure.to_string();
+            assert!(text.contains("no sign of life"), "{text}");
+            assert_eq!(text.contains("whether the change was made is not known"), doubt, "{text}");
+            assert_eq!(failure.exit_code(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_change_is_waited_for_while_the_agent_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let asked = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+        let noticed = asked.clone();
+        let long = axum::routing::delete(async move || {
+            // Only after the client has asked several times whether the agent lives.
+            noticed.acquire_many(5).await.map(drop).unwrap();
+        });
+        let alive = axum::routing::get(async move || asked.add_permits(1));
+        let agent = axum::Router::new().route("/x", long).route("/", alive);
+        let serving = tokio::spawn(async move { axum::serve(listener, agent).await });
+        let client = Client::new(socket, Duration::from_millis(200));
+        assert_eq!(client.send(Call::delete("/x".into())).await.unwrap(), Bytes::new());
+        serving.abort();
     }
 }

@@ -1,6 +1,7 @@
 //! From a parsed command to the function that carries it out.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::arguments::{
     Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
@@ -8,7 +9,7 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule,
+    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule, policy,
     private_endpoint, registry, service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
@@ -25,14 +26,21 @@ pub(crate) enum Next {
 
 /// Carries out one command, but for the one that is the main thread's.
 pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> Result<Next, Failure> {
-    let socket = arguments.socket;
+    let socket = Agent { socket: arguments.socket, patience: Duration::from_secs(arguments.agent_timeout.into()) };
     let done = match arguments.command {
-        Command::Run(run) => agent::run(run, socket).await,
+        Command::Run(run) => agent::run(run, socket.socket).await,
         Command::Responder(it) => return Ok(Next::Respond(it)),
         Command::Show(it) => registry::show(session(terminal, socket, it.output), &it.name).await,
         Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
         Command::Update(it) => {
             registry::update(session(terminal, socket, it.output), &it.name, &it.settings, it.if_match).await
+        }
+        Command::Restore(it) => {
+            policy::restore(session(terminal, socket, it.output), &it.name, it.yes, it.if_match).await
+        }
+        Command::Export(it) => policy::export(session(terminal, socket, it.output), it.name.as_deref()).await,
+        Command::Apply(it) => {
+            policy::apply(session(terminal, socket, it.output), &it.file, it.dry_run, it.if_match).await
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
         Command::ClientRules(it) => {
@@ -68,7 +76,7 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
 
 async fn dispatch_network_rule(
     command: NetworkRuleCommand,
-    socket: PathBuf,
+    socket: Agent,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     match command {
@@ -89,7 +97,7 @@ async fn dispatch_network_rule(
 
 async fn dispatch_service_tag(
     command: ServiceTagCommand,
-    socket: PathBuf,
+    socket: Agent,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     match command {
@@ -103,7 +111,7 @@ async fn dispatch_service_tag(
 
 async fn dispatch_private_endpoint(
     command: PrivateEndpointCommand,
-    socket: PathBuf,
+    socket: Agent,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     match command {
@@ -133,7 +141,7 @@ async fn dispatch_private_endpoint(
 
 async fn dispatch_network(
     command: VirtualNetworkCommand,
-    socket: PathBuf,
+    socket: Agent,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     match command {
@@ -143,6 +151,10 @@ async fn dispatch_network(
         }
         VirtualNetworkCommand::List(it) => virtual_network::list(session(terminal, socket, it.output)).await,
         VirtualNetworkCommand::Show(it) => virtual_network::show(session(terminal, socket, it.output), &it.name).await,
+        VirtualNetworkCommand::Update(it) => {
+            let session = session(terminal, socket, it.output);
+            virtual_network::update(session, &it.name, &it.settings, it.if_match).await
+        }
         VirtualNetworkCommand::Delete(it) => {
             virtual_network::delete(session(terminal, socket, it.output), &it.name, it.if_match).await
         }
@@ -150,7 +162,7 @@ async fn dispatch_network(
     }
 }
 
-async fn dispatch_subnet(command: SubnetCommand, socket: PathBuf, terminal: &mut Terminal) -> Result<(), Failure> {
+async fn dispatch_subnet(command: SubnetCommand, socket: Agent, terminal: &mut Terminal) -> Result<(), Failure> {
     match command {
         SubnetCommand::Create(it) => {
             let session = session(terminal, socket, it.output);
@@ -169,7 +181,18 @@ async fn dispatch_subnet(command: SubnetCommand, socket: PathBuf, terminal: &mut
     }
 }
 
-fn session(terminal: &mut Terminal, socket: PathBuf, output: OutputArguments) -> Session<'_> {
+/// Where the agent is, and how long it may be silent.
+struct Agent {
+    socket: PathBuf,
+    patience: Duration,
+}
+
+fn session(terminal: &mut Terminal, agent: Agent, output: OutputArguments) -> Session<'_> {
     terminal.quiet = output.only_show_errors;
-    Session { client: Client::new(socket), terminal, output }
+    if output.shared.debug || output.shared.verbose {
+        let most = if output.shared.debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
+        // There is one for a process; whoever set it first keeps it.
+        let _ = tracing_subscriber::fmt().with_max_level(most).with_writer(std::io::stderr).try_init();
+    }
+    Session { client: Client::new(agent.socket, agent.patience), terminal, output }
 }

@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     Api {
         /// The HTTP status.
         status: u16,
-        /// The ARM error code, for example `ConditionNotMet`.
+        /// The ARM error code, for example `PreconditionFailed`.
         code: String,
         /// The sentence for people.
         message: String,

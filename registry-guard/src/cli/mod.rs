@@ -9,6 +9,7 @@ mod endpoints;
 mod failure;
 mod health;
 mod output;
+mod policy_file;
 mod resolve;
 mod resource_path;
 mod terminal;

@@ -92,6 +92,16 @@ pub(crate) fn events(registry_name: Option<&str>, follow: bool) -> String {
     format!("/events?follow={follow}{registry}")
 }
 
+/// The policy as a document, or one registry's part of it.
+pub(crate) fn policy(registry_name: Option<&str>) -> String {
+    registry_name.map_or_else(|| "/policy".to_owned(), |name| format!("/policy?registry={}", encode(name)))
+}
+
+/// Where a document goes that is to be applied, or only compared; `tell`: the answer is to say what changes.
+pub(crate) fn apply(dry_run: bool, tell: bool) -> String {
+    format!("/policy?dryRun={dry_run}{}", if tell { "" } else { "&return=minimal" })
+}
+
 /// All virtual networks.
 pub(crate) fn networks() -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks")

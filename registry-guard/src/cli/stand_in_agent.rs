@@ -66,7 +66,7 @@ impl StandInAgent {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.folder.path().join("control.sock"))
+        Client::new(self.folder.path().join("control.sock"), std::time::Duration::from_secs(60))
     }
 
     pub(crate) fn seen(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
@@ -78,7 +78,14 @@ impl StandInAgent {
         let socket = self.folder.path().join("control.sock");
         let words = command.split(' ').map(|word| if word == "''" { "" } else { word });
         let arguments = ["registry-guard", "--socket", socket.to_str().unwrap()].into_iter().chain(words);
-        run_command(Arguments::try_parse_from(arguments).unwrap()).await
+        run_command(Arguments::try_parse_from(arguments).unwrap(), None).await
+    }
+
+    /// As [`run`](Self::run), with somebody at the terminal who types `input`.
+    pub(crate) async fn run_asked(&self, command: &str, input: &'static str) -> Printed {
+        let socket = self.folder.path().join("control.sock");
+        let arguments = ["registry-guard", "--socket", socket.to_str().unwrap()].into_iter().chain(command.split(' '));
+        run_command(Arguments::try_parse_from(arguments).unwrap(), Some(input)).await
     }
 }
 
@@ -97,12 +104,14 @@ impl Seen {
     }
 }
 
-/// Runs parsed arguments with captured streams.
-pub(crate) async fn run_command(arguments: Arguments) -> Printed {
+/// Runs parsed arguments with captured streams; with `input`, somebody sits there and types it.
+async fn run_command(arguments: Arguments, input: Option<&'static str>) -> Printed {
     let (out, err) = (Captured::default(), Captured::default());
     let mut terminal = Terminal {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
+        input: Box::new(input.unwrap_or_default().as_bytes()),
+        interactive: input.is_some(),
         colour: false,
         quiet: false,
         descriptor: None,

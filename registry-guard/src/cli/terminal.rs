@@ -1,6 +1,6 @@
-//! Where a command reads nothing and writes everything: injected, so that tests run commands in-process.
+//! Where a command reads and writes everything: injected, so that tests run commands in-process.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
@@ -15,6 +15,10 @@ pub(crate) struct Terminal {
     pub(crate) out: Box<dyn Write>,
     /// Notes, warnings and errors.
     pub(crate) err: Box<dyn Write>,
+    /// Documents and answers to questions come from here.
+    pub(crate) input: Box<dyn Read>,
+    /// Somebody sits before `input` who can be asked.
+    pub(crate) interactive: bool,
     /// Standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) colour: bool,
     /// `--only-show-errors`: notes and warnings are dropped.
@@ -30,6 +34,8 @@ impl Terminal {
         Self {
             out: Box::new(BufWriter::with_capacity(64 * 1024, UntilClosed::new(io::stdout()))),
             err: Box::new(UntilClosed::new(io::stderr())),
+            input: Box::new(io::stdin()),
+            interactive: io::stdin().is_terminal(),
             colour: io::stdout().is_terminal() && !no_colour,
             quiet: false,
             descriptor: Some(io::stdout()),
@@ -47,6 +53,19 @@ impl Terminal {
     /// A consequence the caller may not have meant.
     pub(crate) fn warn(&mut self, text: &str) {
         self.note(&format!("WARNING: {text}"));
+    }
+
+    /// Whether to go on: what somebody says who sits there, and yes where nobody does.
+    pub(crate) fn agrees(&mut self, question: &str) -> Result<bool, Failure> {
+        if !self.interactive {
+            return Ok(true);
+        }
+        let _ = write!(self.err, "{question}");
+        let _ = self.err.flush();
+        let mut answer = String::new();
+        let read = BufReader::new(&mut self.input).read_line(&mut answer);
+        read.map_err(|error| Failure::Local(format!("cannot read the answer: {error}; nothing was changed")))?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Why the command failed; shown even under `--only-show-errors`.

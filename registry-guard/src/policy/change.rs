@@ -16,6 +16,8 @@ pub enum Change {
         registry: String,
         /// An address or a prefix.
         value: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
@@ -32,6 +34,8 @@ pub enum Change {
         registry: String,
         /// The subnet's full id.
         subnet_id: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
@@ -48,6 +52,8 @@ pub enum Change {
         registry: String,
         /// The tag's name, in any case.
         tag: String,
+        /// Refuse if there is such a rule.
+        only_if_absent: bool,
         /// An [`Action`](super::Action); absent means Allow, unless there is a rule that denies.
         action: Option<String>,
     },
@@ -115,6 +121,26 @@ pub enum Change {
         /// The subnet's name, in any case.
         name: String,
     },
+    /// Makes the policy what a document says, in one step.
+    Apply(PolicyRequest),
+}
+
+/// What several parts of the policy shall be, all at once. What is absent is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyRequest {
+    /// Every virtual network with its name: one that is not in the list goes.
+    pub networks: Option<Vec<(String, NetworkRequest)>>,
+    /// Some registries, each with its name. Others stay as they are.
+    pub registries: Vec<(String, RegistryRequest)>,
+}
+
+/// What a registry shall be. What is absent is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryRequest {
+    /// Settings, and lists of rules.
+    pub patch: RegistryPatch,
+    /// Every private endpoint with its name: one that is not in the list goes.
+    pub private_endpoints: Option<Vec<(String, PrivateEndpointRequest)>>,
 }
 
 /// The parts of a registry to change. What is absent is kept; a list that is present replaces the whole list.

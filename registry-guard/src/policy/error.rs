@@ -5,6 +5,14 @@ use super::prefix::Quoted;
 /// Why a change was refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
+    /// What is wrong with one part of a document.
+    #[error("{place}: {error}")]
+    At {
+        /// The part, as the document calls it.
+        place: String,
+        /// What is wrong with it.
+        error: Box<PolicyError>,
+    },
     /// A value that is not accepted where it stands.
     #[error("{field}: {} {problem}; accepted: {accepted}", Quoted(value))]
     Invalid {
@@ -252,6 +260,7 @@ impl PolicyError {
     /// The HTTP status that says the same: 400, 404, 409 or 412.
     pub const fn status(&self) -> u16 {
         match self {
+            Self::At { error, .. } => error.status(),
             Self::Invalid { .. }
             | Self::Missing { .. }
             | Self::DuplicateSubnetRule { .. }
@@ -280,6 +289,7 @@ impl PolicyError {
     /// The error code of the management API.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::At { error, .. } => error.code(),
             Self::Invalid { .. } | Self::DuplicateSubnetRule { .. } => "InvalidParameter",
             Self::Missing { .. } => "MissingParameter",
             Self::QuotaExceeded { .. } | Self::RegistryQuotaExceeded { .. } | Self::TooManyPrefixes { .. } => {
@@ -300,7 +310,7 @@ impl PolicyError {
             | Self::DenyRuleStands { .. }
             | Self::ServiceTagsDoNotFollow { .. }
             | Self::DeniedServiceTagGone { .. } => "Conflict",
-            Self::AlreadyExists { .. } => "ConditionNotMet",
+            Self::AlreadyExists { .. } => "PreconditionFailed",
         }
     }
 }

@@ -4,6 +4,7 @@
 mod arm_id;
 mod change;
 mod counters;
+mod difference;
 mod edit;
 mod error;
 mod ip_rules;
@@ -24,8 +25,12 @@ pub use arm_id::{
     RESOURCE_GROUP, SUBSCRIPTION, network_id, private_endpoint_connection_id, private_endpoint_id, registry_id,
     resource_group_id, service_tag_id, service_tags_id, subscription_id,
 };
-pub use change::{Change, NetworkRequest, PrivateEndpointRequest, RegistryPatch, RuleRequest, SubnetRequest};
+pub use change::{
+    Change, NetworkRequest, PolicyRequest, PrivateEndpointRequest, RegistryPatch, RegistryRequest, RuleRequest,
+    SubnetRequest,
+};
 pub use counters::Counters;
+pub use difference::{Step, StepKind, Tally, steps};
 pub use edit::{Edit, Subject};
 pub use error::PolicyError;
 pub use ip_rules::{IpRule, IpRules};

@@ -44,11 +44,12 @@ impl Agent {
     /// See [`AgentError`]; nothing has changed then.
     pub fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
         let change = Change::ImportServiceTags { file, at: format_rfc3339_seconds(SystemTime::now()).to_string() };
-        let mut store = self.store();
-        let before = self.read(|policy| policy.service_tags.clone());
-        let changed = self.change_in(&mut **store, if_match, &change)?;
-        let policy = self.read(Policy::clone);
-        drop(store);
+        let (changed, (before, mut policy)) = self.change_seen(if_match, &change, |before, edits| {
+            let mut after = before.clone();
+            after.apply(edits);
+            (before.service_tags.clone(), after)
+        })?;
+        policy.revision = changed.revision;
         let difference = ServiceTagsChanges::between(before.as_deref(), policy.service_tags.as_deref());
         let imported = Imported { changed, changes: difference, policy };
         log(&imported);

@@ -7,15 +7,15 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
 
-use super::answer::{Answer, Listed, blocking, ok, ok_at};
+use super::answer::{Answer, Listed, blocking, not_modified, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::caller::Caller;
-use super::condition::Condition;
+use super::condition::{Condition, Known, OnlyIfAbsent};
 use super::segment::Segments;
 use crate::agent::Changed;
 use crate::identity::Role;
-use crate::policy::{Change, Policy, Registry};
+use crate::policy::{Change, Policy, PolicyError, Registry};
 use request::RegistryBody;
 use view::RegistryView;
 
@@ -31,8 +31,8 @@ pub(super) async fn list(State(agent): State<Shared>, caller: Caller) -> Answer 
 }
 
 /// `GET …/registries/{registry}`
-pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
-    blocking(move || whole(&*agent, &name)).await
+pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>, known: Known) -> Answer {
+    blocking(move || whole(&*agent, &known, &name)).await
 }
 
 /// The answer to a change for those who do not want a long list back.
@@ -50,9 +50,14 @@ pub(super) async fn patch(
     Segments(name): Segments<String>,
     uri: Uri,
     condition: Condition,
+    OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
     body: Body,
 ) -> Answer {
     blocking(move || {
+        if only_if_absent {
+            let name = agent.policy().find_registry(&name)?.name.clone();
+            return Err(PolicyError::AlreadyExists { kind: "registry", name }.into());
+        }
         let patch = body.read_or_default::<RegistryBody>()?.into_patch()?;
         drop(body);
         let changed = condition.change(&*agent, &Change::PatchRegistry { registry: name.clone(), patch })?;
@@ -60,7 +65,7 @@ pub(super) async fn patch(
             let spelled = agent.config().registry(&name).map_or(name.as_str(), |registry| &registry.name);
             return ok_at(changed.revision, &Minimal { name: spelled, changed });
         }
-        whole(&*agent, &name)
+        whole(&*agent, &Known::NOTHING, &name)
     })
     .await
 }
@@ -76,8 +81,11 @@ fn asks_for_minimal(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|pair| pair.eq_ignore_ascii_case("return=minimal")))
 }
 
-fn whole(agent: &dyn Backend, name: &str) -> Answer {
+fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
     let policy = agent.policy();
+    if known.is(policy.revision) {
+        return not_modified(policy.revision);
+    }
     let registry = policy.find_registry(name)?;
     ok_at(policy.revision, &view(agent, &policy, registry))
 }

@@ -1,6 +1,7 @@
 mod conditions;
 mod events;
 mod networks;
+mod policy;
 mod private_endpoints;
 mod refusals;
 mod registries;

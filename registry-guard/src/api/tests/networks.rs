@@ -77,7 +77,7 @@ async fn creating_what_exists_is_refused_only_when_asked() {
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     for path in [network_id("hub"), builders()] {
         let answer = served.ask("PUT", &path, &[("if-none-match", "*")], b"{}".to_vec()).await;
-        assert_refused(&answer, 412, "ConditionNotMet", "already exists");
+        assert_refused(&answer, 412, "PreconditionFailed", "already exists");
         let answer = served.ask("PUT", &path, &[("if-none-match", "\"7\"")], b"{}".to_vec()).await;
         assert_refused(&answer, 400, "InvalidHeaderValue", "if-none-match: `\"7\"` is not known; accepted: *");
         assert_eq!(served.send("PUT", &path, &json!({})).await.status, 200);

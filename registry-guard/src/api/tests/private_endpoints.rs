@@ -89,6 +89,6 @@ async fn a_bad_connection_is_refused_by_field() {
     let other = private_endpoint_connection_id("contoso", "other");
     assert_refused(&served.send("PUT", &other, &desk_body()).await, 409, "Conflict", "belongs to private endpoint");
     let answer = served.ask("PUT", &desk(), &[("if-none-match", "*")], desk_body().to_string().into_bytes()).await;
-    assert_refused(&answer, 412, "ConditionNotMet", "already exists");
+    assert_refused(&answer, 412, "PreconditionFailed", "already exists");
     assert_eq!(served.get(&contoso()).await.body["revision"], 9);
 }

@@ -56,8 +56,10 @@ async fn a_virtual_network_rule_says_whether_it_counts() {
     assert_refused(&answer, 404, "ResourceNotFound", "virtual network `hub` does not exist");
     served.send("PUT", &network_id("hub"), &hub_body()).await;
     let answer = served.send("PUT", &subnet_rule(&builders().to_uppercase()), &json!({})).await;
+    let note = "subnet builders of virtual network hub has no service endpoint Microsoft.ContainerRegistry, so the rule does \
+                not count until it has";
     let rule = json!({"action": "Allow", "id": builders(), "virtualNetworkSubnetResourceId": builders(),
-        "effective": false, "hits": 100, "revision": 9, "changed": true, "destroyedConnections": 2});
+        "effective": false, "hits": 100, "revision": 9, "changed": true, "destroyedConnections": 2, "note": note});
     assert_eq!((answer.status, answer.body), (200, rule));
     let endpoint = json!({"properties": {"serviceEndpoints": [{"service": "Microsoft.ContainerRegistry"}]}});
     served.send("PUT", &builders(), &endpoint).await;

@@ -4,10 +4,12 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials, Imported};
+use crate::agent::{AgentError, Changed, Denials, Imported, require};
 use crate::api::backend::Backend;
 use crate::config::Config;
-use crate::policy::{Change, Policy, Registry, ServiceTagFile, ServiceTagsChanges, Settings};
+use crate::policy::{
+    Change, Policy, PolicyRequest, Registry, ServiceTagFile, ServiceTagsChanges, Settings, Step, steps,
+};
 
 /// Changes the policy as the agent does, with no store and no kernel behind it.
 pub(super) struct StandIn {
@@ -56,12 +58,7 @@ impl Backend for StandIn {
     fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
         let mut policy = self.policy.lock().unwrap();
         let have = policy.revision;
-        if let Some(asked) = if_match
-            && asked != "*"
-            && asked != format!("\"{have}\"")
-        {
-            return Err(AgentError::PreconditionFailed { have, asked: asked.to_owned() });
-        }
+        require(if_match, have)?;
         let edits = policy.validate(change, &self.config.policy_limits())?;
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
@@ -76,6 +73,26 @@ impl Backend for StandIn {
         let policy = self.policy();
         let difference = ServiceTagsChanges::between(before.service_tags.as_deref(), policy.service_tags.as_deref());
         Ok(Imported { changed, changes: difference, policy })
+    }
+
+    fn apply(
+        &self,
+        if_match: Option<&str>,
+        request: PolicyRequest,
+        dry_run: bool,
+        tell_steps: bool,
+    ) -> Result<(Changed, Option<Vec<Step>>), AgentError> {
+        let change = Change::Apply(request);
+        let before = self.policy();
+        require(if_match, before.revision)?;
+        let edits = before.validate(&change, &self.config.policy_limits())?;
+        let told = tell_steps.then(|| steps(&before, &edits));
+        let changed = if dry_run {
+            Changed { revision: before.revision, changed: !edits.is_empty(), destroyed: 0 }
+        } else {
+            self.change(if_match, &change)?
+        };
+        Ok((changed, told))
     }
 
     fn check(

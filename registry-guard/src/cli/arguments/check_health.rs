@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::output::{Format, OutputArguments};
+use super::output::{Format, OutputArguments, SharedArguments};
 use crate::cli::health::Target;
 use crate::cli::output::Query;
 
@@ -58,6 +58,8 @@ pub(crate) struct CheckHealthArguments {
     /// Drop notes and warnings from standard error
     #[arg(long, help_heading = "Output")]
     pub(crate) only_show_errors: bool,
+    #[command(flatten)]
+    pub(crate) shared: SharedArguments,
 }
 
 impl CheckHealthArguments {
@@ -68,6 +70,7 @@ impl CheckHealthArguments {
             output: self.output.unwrap_or(Format::Json),
             query: self.query.take(),
             only_show_errors: self.only_show_errors,
+            shared: std::mem::take(&mut self.shared),
         };
         (output, lines)
     }

@@ -11,6 +11,7 @@ mod manual;
 mod network_rule;
 mod output;
 mod paths;
+mod policy;
 mod private_endpoint;
 mod registry;
 mod responder;
@@ -40,7 +41,7 @@ pub(crate) use responder::ResponderArguments;
 pub(crate) use revision::Revision;
 pub(crate) use service_tag::ServiceTagCommand;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
-pub(crate) use virtual_network::{NetworkCommand, VirtualNetworkCommand};
+pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetworkCommand};
 
 use agent::{DetachArguments, StatusArguments};
 use check::CheckArguments;
@@ -48,6 +49,7 @@ use client_rules::ClientRulesArguments;
 use completions::CompletionsArguments;
 use events::EventsArguments;
 use manual::ManualArguments;
+use policy::{ApplyArguments, ExportArguments, RestoreArguments};
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
 
 /// The program's name.
@@ -63,6 +65,9 @@ pub(crate) struct Arguments {
     /// The agent's Unix socket for commands
     #[arg(long, global = true, value_name = "PATH", env = "REGISTRY_GUARD_SOCKET", default_value = paths::SOCKET)]
     pub(crate) socket: PathBuf,
+    /// How many seconds the agent may give no sign of life; while it does, a long change is waited for
+    #[arg(long, global = true, value_name = "SECONDS", env = "REGISTRY_GUARD_TIMEOUT", default_value = "30", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) agent_timeout: u32,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -94,6 +99,12 @@ pub(crate) enum Command {
     List(ListArguments),
     /// Change a registry's settings; what is not named stays as it is
     Update(UpdateArguments),
+    /// Put a registry back to default access: no rules, everyone allowed
+    Restore(RestoreArguments),
+    /// Print the policy as a document
+    Export(ExportArguments),
+    /// Make the policy what a document says, in one step
+    Apply(ApplyArguments),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
     /// Print what a client's own firewall must allow

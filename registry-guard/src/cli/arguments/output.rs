@@ -1,5 +1,6 @@
 //! How the answer is printed.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::cli::output::Query;
@@ -19,6 +20,26 @@ pub(crate) struct OutputArguments {
     /// Drop notes and warnings from standard error
     #[arg(long)]
     pub(crate) only_show_errors: bool,
+    #[command(flatten)]
+    pub(crate) shared: SharedArguments,
+}
+
+/// What every command of `az` takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "As in az")]
+pub(crate) struct SharedArguments {
+    /// Say on standard error how the agent answered
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Say on standard error what the agent is asked, and how it answered
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// Means nothing here: all registries of a host are in one group
+    #[arg(short = 'g', long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
+    resource_group: Option<String>,
+    /// Means nothing here: a host is one subscription
+    #[arg(long, value_name = "SUBSCRIPTION", value_parser = NonEmptyStringValueParser::new())]
+    subscription: Option<String>,
 }
 
 /// The formats of `az`.
@@ -34,6 +55,8 @@ pub(crate) enum Format {
     Tsv,
     /// YAML.
     Yaml,
+    /// YAML, as `az` spells it where there are colours.
+    Yamlc,
     /// Nothing.
     None,
 }

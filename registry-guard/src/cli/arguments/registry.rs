@@ -68,6 +68,9 @@ pub(crate) struct Settings {
     /// Whether trusted services may bypass the rules, and disabled public access; unchanged unless given
     #[arg(long, value_name = "BOOL", value_parser = Switch, ignore_case = true, num_args = 0..=1, default_missing_value = "true")]
     pub(crate) allow_trusted_services: Option<bool>,
+    /// Premium, which every registry is here
+    #[arg(long, value_name = "SKU", value_parser = PossibleValuesParser::new(["Premium"]), ignore_case = true)]
+    pub(crate) sku: Option<String>,
     /// Whether layers are served from the registry's data endpoints; unchanged unless given
     #[arg(long, value_name = "BOOL", value_parser = Switch, ignore_case = true, num_args = 0..=1, default_missing_value = "true")]
     pub(crate) data_endpoint_enabled: Option<bool>,

@@ -67,6 +67,17 @@ fn every_verb_of_the_design_parses() {
         "events --follow --name contoso --output json",
         "detach",
         "detach --pins /p",
+        "export",
+        "export --name contoso -o json",
+        "apply -f policy.yaml --dry-run --if-match 7",
+        "apply --file - -o none",
+        "restore --name contoso --yes",
+        "restore -n contoso -y --if-match 7",
+        "network vnet update -n office --vni 7 --address-prefixes 10.1.0.0/16",
+        "show -n contoso -g myResourceGroup --subscription mySubscription",
+        "list --resource-group myResourceGroup --debug --verbose",
+        "network vnet subnet show -g rg --vnet-name office --name ci",
+        "update --name contoso --sku premium",
     ] {
         parse(line);
     }
@@ -105,12 +116,13 @@ fn formats_are_those_of_az_in_any_case() {
         ("Table", Format::Table),
         ("tsv", Format::Tsv),
         ("yaml", Format::Yaml),
+        ("yamlc", Format::Yamlc),
         ("none", Format::None),
     ] {
         let Command::List(list) = parse(&format!("list -o {word}")) else { unreachable!() };
         assert_eq!(list.output.output, format);
     }
-    assert!(usage_error("list -o xml").contains("[possible values: json, jsonc, table, tsv, yaml, none]"));
+    assert!(usage_error("list -o xml").contains("[possible values: json, jsonc, table, tsv, yaml, yamlc, none]"));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) enum VirtualNetworkCommand {
     List(ListNetworksArguments),
     /// Show one virtual network and its subnets
     Show(ShowNetworkArguments),
+    /// Change a virtual network; what is not named stays as it is
+    Update(UpdateNetworkArguments),
     /// Forget a virtual network that no rule and no private endpoint names
     Delete(DeleteNetworkArguments),
     /// Subnets of a virtual network
@@ -73,6 +75,39 @@ pub(crate) struct ShowNetworkArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+/// `network vnet update`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+At least one of --vni and --address-prefixes must be named. Subnets and private endpoints must lie inside of the new address \
+space.
+
+Examples:
+  registry-guard network vnet update --name office --address-prefixes 10.1.0.0/16 10.4.0.0/16
+  registry-guard network vnet update --name office --vni 5002")]
+pub(crate) struct UpdateNetworkArguments {
+    /// The virtual network (case does not matter)
+    #[arg(short, long, value_name = "NETWORK", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) settings: NetworkSettings,
+    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
+    pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// What `vnet update` can change; at least one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct NetworkSettings {
+    /// The VXLAN network identifier, 1 to 16777215; unchanged unless given
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=0x00ff_ffff))]
+    pub(crate) vni: Option<u32>,
+    /// One or more IPv4 or IPv6 prefixes, separated by spaces or commas; they replace the present ones, which stay unless given
+    #[arg(long, alias = "address-prefix", value_name = "PREFIX", num_args = 1.., value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) address_prefixes: Option<Vec<String>>,
 }
 
 /// `network vnet delete`

@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod management;
 pub(super) mod manual;
 pub(super) mod network_rule;
+pub(super) mod policy;
 pub(super) mod private_endpoint;
 pub(super) mod registry;
 pub(super) mod responder;
@@ -23,7 +24,7 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::arguments::OutputArguments;
+use super::arguments::{OutputArguments, Revision};
 use super::client::{Call, Client};
 use super::endpoints::Endpoints;
 use super::failure::Failure;
@@ -60,6 +61,51 @@ impl Session<'_> {
         understand(&self.client.send(call).await?)
     }
 
+    /// Creates a resource. One that is there already is left alone: that is all there is to do if it `is_so`, and refused with
+    /// `otherwise` if not.
+    async fn create(
+        &mut self,
+        path: String,
+        body: Value,
+        if_match: Option<Revision>,
+        is_so: impl Fn(&Value) -> bool,
+        otherwise: &str,
+    ) -> Result<Value, Failure> {
+        match self.ask(Call::put(path.clone(), body).if_match(if_match).must_be_new()).await {
+            Err(failure) if failure.is_precondition() && if_match.is_none() => {
+                let present = self.ask(Call::get(path)).await?;
+                if !is_so(&present["properties"]) {
+                    return Err(Failure::Local(otherwise.to_owned()));
+                }
+                let (name, revision) = (present["name"].as_str().unwrap_or_default(), &present["revision"]);
+                self.terminal.note(&format!("already so: {name} (revision {revision})"));
+                Ok(present)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Reads a resource and writes what `merged` makes of it, under the revision that it was read at, so that nobody's change
+    /// in between is lost; again when somebody changed the policy meanwhile, unless the caller names a revision.
+    async fn update(
+        &self,
+        path: &str,
+        merged: impl Fn(&Value) -> Value,
+        if_match: Option<Revision>,
+    ) -> Result<Value, Failure> {
+        const ATTEMPTS: u32 = 20;
+        let mut attempt = 1;
+        loop {
+            let present = self.ask(Call::get(path.to_owned())).await?;
+            let read_at = present["revision"].as_u64().map(Revision::Number);
+            let call = Call::put(path.to_owned(), merged(&present)).if_match(if_match.or(read_at));
+            match self.ask(call).await {
+                Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => attempt += 1,
+                answer => return answer,
+            }
+        }
+    }
+
     /// Where the clients of a registry find it.
     async fn endpoints(&self, registry: &str) -> Result<Endpoints, Failure> {
         understand(&self.client.send(Call::get(resource_path::endpoints(registry))).await?)
@@ -76,6 +122,13 @@ impl Session<'_> {
     async fn ask_list(&self, call: Call) -> Result<Value, Failure> {
         Ok(self.ask(call).await?.get_mut("value").map(Value::take).unwrap_or_default())
     }
+}
+
+/// Whether a list of an answer has the prefixes that were typed, in this order and however they were spelled.
+fn are_prefixes(present: &Value, typed: &[String]) -> bool {
+    let read = |text: &str| text.parse::<ipnet::IpNet>().ok();
+    let present = present.as_array().into_iter().flatten().map(|prefix| prefix.as_str().and_then(read));
+    present.eq(typed.iter().map(|prefix| read(prefix)))
 }
 
 /// Reads an answer; an empty body reads as null.

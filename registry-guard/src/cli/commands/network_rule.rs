@@ -1,7 +1,7 @@
 //! `network-rule`: one rule is one sub-resource, so that nothing here reads and rewrites the whole list.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Session, understand};
 use crate::cli::arguments::{Action, Revision, RuleSource};
@@ -48,7 +48,10 @@ pub(crate) async fn add(
 ) -> Result<(), Failure> {
     let body = action.map_or_else(|| json!({}), |action| json!({ "action": action.as_str() }));
     let answer = session.ask(Call::put(path(registry, source), body).if_match(if_match)).await?;
-    let answer = rule_answer(answer);
+    let mut answer = rule_answer(answer);
+    if let Some(Value::String(note)) = answer.as_object_mut().and_then(|rule| rule.remove("note")) {
+        session.terminal.note(&format!("no effect at present: {note}"));
+    }
     if answer["changed"] == false {
         let keys = ["ipAddressOrRange", "virtualNetworkResourceId", "serviceTag"];
         let rule = keys.iter().find_map(|key| answer[key].as_str());

@@ -71,7 +71,10 @@ fn patch(settings: &Settings) -> Value {
     if let Some(enabled) = settings.data_endpoint_enabled {
         properties.insert("dataEndpointEnabled".into(), enabled.into());
     }
-    json!({ "properties": properties })
+    match &settings.sku {
+        Some(sku) => json!({ "sku": {"name": sku}, "properties": properties }),
+        None => json!({ "properties": properties }),
+    }
 }
 
 /// `show-endpoints`

@@ -43,7 +43,7 @@ pub(crate) async fn import(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let published = read(file)?;
-    let call = Call::put_as_it_is(resource_path::service_tags_file(with_prefixes), published).if_match(if_match);
+    let call = Call::put_json(resource_path::service_tags_file(with_prefixes), published).if_match(if_match);
     let mut answer = session.ask(call).await?;
     for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         session.terminal.warn(warning);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Session;
+use super::{Session, are_prefixes};
 use crate::cli::arguments::{Revision, SubnetSettings};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
@@ -11,9 +11,6 @@ use crate::cli::view::{Column, ResourceView, flatten};
 
 const COLUMNS: &[Column] =
     &[("NAME", "/name"), ("PREFIXES", "/addressPrefixes"), ("SERVICE ENDPOINT", "/serviceEndpoints/0/service")];
-
-/// How often `update` reads and writes again when others change the policy in between.
-const ATTEMPTS: u32 = 20;
 
 /// `network vnet subnet create`; an existing subnet is left alone.
 pub(crate) async fn create(
@@ -25,16 +22,20 @@ pub(crate) async fn create(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let body = json!({"properties": {"addressPrefixes": prefixes, "serviceEndpoints": service_endpoints(endpoints)}});
-    let call = Call::put(resource_path::subnet(network, name), body).if_match(if_match).must_be_new();
-    let subnet = session.ask(call).await.map_err(|failure| {
-        if failure.is_precondition() && if_match.is_none() {
-            Failure::Local(format!(
-                "the subnet '{name}' of '{network}' already exists; nothing was changed: `network vnet subnet update` changes it"
-            ))
-        } else {
-            failure
-        }
-    })?;
+    let asked = service_endpoints(endpoints);
+    let services = |list: &Value| -> Vec<String> {
+        let names = list.as_array().into_iter().flatten().filter_map(|endpoint| endpoint["service"].as_str());
+        names.map(str::to_ascii_lowercase).collect()
+    };
+    let is_so = |present: &Value| {
+        are_prefixes(&present["addressPrefixes"], prefixes)
+            && services(&present["serviceEndpoints"]) == services(&asked)
+    };
+    let otherwise = format!(
+        "the subnet '{name}' of '{network}' already exists and is not so; nothing was changed: `network vnet subnet update` \
+         changes it"
+    );
+    let subnet = session.create(resource_path::subnet(network, name), body, if_match, is_so, &otherwise).await?;
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 
@@ -50,8 +51,7 @@ pub(crate) async fn show(mut session: Session<'_>, network: &str, name: &str) ->
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 
-/// `network vnet subnet update`: what was not named is read first and written back, under the revision it was read at, so
-/// that nobody's change in between is lost.
+/// `network vnet subnet update`
 pub(crate) async fn update(
     mut session: Session<'_>,
     network: &str,
@@ -60,18 +60,7 @@ pub(crate) async fn update(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let path = resource_path::subnet(network, name);
-    let mut attempt = 1;
-    let subnet = loop {
-        let present = session.ask(Call::get(path.clone())).await?;
-        let read_at = present["revision"].as_u64().map(Revision::Number);
-        let call = Call::put(path.clone(), merged(&present, settings)).if_match(if_match.or(read_at));
-        match session.ask(call).await {
-            Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            answer => break answer?,
-        }
-    };
+    let subnet = session.update(&path, |present| merged(present, settings), if_match).await?;
     session.print(&ResourceView::new(flatten(subnet), COLUMNS))
 }
 

@@ -218,18 +218,37 @@ async fn the_rule_list_shows_hits_when_asked() {
 
 #[tokio::test]
 async fn creating_an_existing_network_changes_nothing_and_says_so() {
-    let agent = StandInAgent::answering(412, r#"{"error":{"code":"ConditionNotMet","message":"exists"}}"#);
-    let printed = agent.run("network vnet create -n office --vni 5001 --address-prefixes 10.1.0.0/16").await;
-    assert_eq!(
-        (printed.code, printed.err.as_str()),
-        (1, "ERROR: the virtual network 'office' already exists; nothing was changed\n")
-    );
+    let exists = r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#;
+    let present = r#"{"name":"office","properties":{"vni":5001,"addressSpace":{"addressPrefixes":["10.1.0.0/16"]}},"revision":7}"#;
+    let create = "network vnet create -n office --address-prefixes 10.1.0.0/16 --vni";
+    let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, present)]);
+    let printed = agent.run(&format!("{create} 5002")).await;
+    let refused = "ERROR: the virtual network 'office' already exists and is not so; nothing was changed: `network vnet update` changes it\n";
+    assert_eq!((printed.code, printed.err.as_str()), (1, refused));
+    let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, present)]);
+    let printed = agent.run(&format!("{create} 5001")).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "already so: office (revision 7)\n"));
     let seen = agent.seen();
     assert_eq!(seen[0].if_none_match.as_deref(), Some("*"));
     assert_eq!(
         seen[0].body,
         json!({"properties": {"vni": 5001, "addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}}})
     );
+}
+
+#[tokio::test]
+async fn creating_an_existing_subnet_again_is_fine_if_it_is_so() {
+    let exists = r#"{"error":{"code":"PreconditionFailed","message":"exists"}}"#;
+    let create = "network vnet subnet create --vnet-name office -n ci --address-prefixes 10.1.7.0/24";
+    for (flags, code, words) in [
+        ("", 1, "already exists and is not so"),
+        (" --service-endpoints microsoft.containerregistry", 0, "already so: ci (revision 7)"),
+    ] {
+        let agent = StandInAgent::answering_in_turn(&[(412, exists), (200, SUBNET)]);
+        let printed = agent.run(&format!("{create}{flags}")).await;
+        assert_eq!(printed.code, code, "{}", printed.err);
+        assert!(printed.err.contains(words), "{}", printed.err);
+    }
 }
 
 const SUBNET: &str = r#"{"id":"/s/ci","name":"ci","properties":{"addressPrefixes":["10.1.7.0/24"],"addressPrefix":"10.1.7.0/24",
@@ -248,14 +267,14 @@ async fn a_subnet_update_keeps_what_was_not_named() {
 
 #[tokio::test]
 async fn a_subnet_update_tries_again_when_the_policy_moved_on() {
-    let moved = r#"{"error":{"code":"ConditionNotMet","message":"at 8"}}"#;
+    let moved = r#"{"error":{"code":"PreconditionFailed","message":"at 8"}}"#;
     let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved), (200, SUBNET), (200, SUBNET)]);
     let command = "network vnet subnet update --vnet-name office -n ci --address-prefixes 10.1.8.0/24";
     assert_eq!(agent.run(command).await.code, 0);
     assert_eq!(agent.seen().len(), 4);
     let agent = StandInAgent::answering_in_turn(&[(200, SUBNET), (412, moved)]);
     let printed = agent.run(&format!("{command} --if-match 6")).await;
-    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (ConditionNotMet) at 8\n"));
+    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (PreconditionFailed) at 8\n"));
 }
 
 #[tokio::test]
@@ -427,4 +446,129 @@ async fn service_tags_are_listed_flat() {
     let shown = agent.run("service-tag show -n Storage --query addressPrefixes -o tsv").await.out;
     assert_eq!(shown, "192.0.2.0/24\n2001:db8::/48\n");
     assert!(agent.seen()[1].path.ends_with("/serviceTags/Storage"));
+}
+
+const APPLIED: &str = r#"{"revision":8,"changed":true,"destroyedConnections":0,"dryRun":false,
+  "summary":{"add":1,"change":1,"remove":1},"steps":[
+  {"change":"add","virtualNetwork":"office","list":"subnets","name":"ci","after":"10.1.7.0/24, no service endpoint"},
+  {"change":"change","registry":"contoso","name":"defaultAction","before":"Allow","after":"Deny"},
+  {"change":"remove","registry":"contoso","list":"ipRules","name":"203.0.113.0/24","before":"Allow"}]}"#;
+
+fn document(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn apply_sends_the_document_and_tells_what_changed() {
+    let agent = StandInAgent::answering(200, APPLIED);
+    let file = document("version: 1 # ours\nregistries: [{name: contoso, defaultAction: Deny, ipRules: []}]\n");
+    let command = format!("apply -f {}", file.path().display());
+    let printed = agent.run(&format!("{command} --if-match 7")).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    assert_eq!(
+        printed.out,
+        "virtual network office\n  + subnets ci: 10.1.7.0/24, no service endpoint\nregistry contoso\n  ~ defaultAction: \
+         Allow -> Deny\n  - ipRules 203.0.113.0/24: Allow\nApplied: 1 added, 1 changed, 1 removed. The kernel enforces \
+         revision 8.\n"
+    );
+    let as_json = agent.run(&format!("{command} --query steps[].change -o tsv")).await;
+    assert_eq!(as_json.out, "add\nchange\nremove\n");
+    let seen = agent.seen();
+    assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/policy?dryRun=false"));
+    assert_eq!(seen[0].if_match.as_deref(), Some("\"7\""));
+    let registry = json!({"name": "contoso", "defaultAction": "Deny", "ipRules": []});
+    assert_eq!(seen[0].body, json!({"version": 1, "registries": [registry]}));
+}
+
+#[tokio::test]
+async fn a_plan_and_no_changes_say_so() {
+    let file = document("version: 1");
+    let command = format!("apply -f {}", file.path().display());
+    let planned = APPLIED.replace("\"dryRun\":false", "\"dryRun\":true");
+    let agent = StandInAgent::answering(200, &planned);
+    let printed = agent.run(&format!("{command} --dry-run")).await;
+    assert!(
+        printed.out.ends_with("Plan: 1 to add, 1 to change, 1 to remove. Nothing was changed (revision 8).\n"),
+        "{}",
+        printed.out
+    );
+    agent.run(&format!("{command} --dry-run -o none")).await;
+    assert_eq!(agent.seen()[0].path, "/policy?dryRun=true");
+    assert_eq!(agent.seen()[1].path, "/policy?dryRun=true&return=minimal");
+    let same = r#"{"revision":7,"changed":false,"destroyedConnections":0,"dryRun":false,
+        "summary":{"add":0,"change":0,"remove":0},"steps":[]}"#;
+    let printed = StandInAgent::answering(200, same).run(&command).await;
+    assert_eq!(printed.out, "No changes: the policy is what the document says (revision 7).\n");
+}
+
+#[tokio::test]
+async fn a_document_that_is_none_is_not_sent() {
+    let agent = StandInAgent::answering(200, APPLIED);
+    let file = document("version: 1\nregistry: []\n");
+    let printed = agent.run(&format!("apply -f {}", file.path().display())).await;
+    assert_eq!(printed.code, 1);
+    assert!(printed.err.contains("unknown field `registry`") && printed.err.contains("line 2"), "{}", printed.err);
+    assert!(agent.seen().is_empty());
+}
+
+#[tokio::test]
+async fn export_is_yaml_in_the_order_of_a_document() {
+    let exported = r#"{"version":1,"virtualNetworks":[],"registries":[{"name":"contoso","defaultAction":"Deny",
+        "ipRules":[{"ipAddressOrRange":"2001:db8::","action":"Allow"}]}]}"#;
+    let agent = StandInAgent::answering(200, exported);
+    let printed = agent.run("export").await;
+    assert_eq!(
+        printed.out,
+        "version: 1\nvirtualNetworks: []\nregistries:\n- name: contoso\n  defaultAction: Deny\n  ipRules:\n  - \
+         ipAddressOrRange: '2001:db8::'\n    action: Allow\n"
+    );
+    assert_eq!(parsed(&agent.run("export -n contoso -o json").await.out), parsed(exported));
+    let table = agent.run("export -o table").await.out;
+    assert!(table.ends_with("contoso   ipRules  2001:db8::     Allow\n"), "{table}");
+    let paths: Vec<String> = agent.seen().iter().map(|seen| seen.path.clone()).collect();
+    assert_eq!(paths, ["/policy", "/policy?registry=contoso", "/policy"]);
+}
+
+#[tokio::test]
+async fn restore_is_one_request_and_asks_whoever_sits_there() {
+    let agent = StandInAgent::answering(200, REGISTRY);
+    for refusal in ["n\n", "\n", ""] {
+        let printed = agent.run_asked("restore -n contoso", refusal).await;
+        assert_eq!(printed.code, 1);
+        assert!(printed.err.contains("everyone can reach it") && printed.err.ends_with("ERROR: nothing was changed\n"));
+    }
+    assert!(agent.seen().is_empty());
+    assert_eq!(agent.run_asked("restore -n contoso", "Y\n").await.code, 0);
+    assert_eq!(agent.run_asked("restore -n contoso --yes", "n\n").await.code, 0);
+    assert_eq!(agent.run("restore -n contoso --if-match 7").await.code, 0);
+    let seen = agent.seen();
+    assert_eq!((seen.len(), seen[0].method.as_str(), seen[2].if_match.as_deref()), (3, "PATCH", Some("\"7\"")));
+    assert_eq!(
+        seen[0].body,
+        json!({"properties": {"publicNetworkAccess": "Enabled",
+            "networkRuleSet":
+                {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []}}})
+    );
+}
+
+#[tokio::test]
+async fn a_network_update_sends_only_what_was_named_under_the_revision_it_read() {
+    let agent = StandInAgent::answering(200, r#"{"id":"/n","name":"office","properties":{"vni":7},"revision":7}"#);
+    let printed = agent.run("network vnet update -n office --vni 8 -g rg").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let seen = agent.seen();
+    assert_eq!((seen[0].method.as_str(), seen[1].method.as_str()), ("GET", "PUT"));
+    assert_eq!(seen[1].if_match.as_deref(), Some("\"7\""));
+    assert_eq!(seen[1].body, json!({"properties": {"vni": 8}}));
+}
+
+#[tokio::test]
+async fn a_rule_without_effect_says_why_beside_the_answer() {
+    let answer = r#"{"action":"Allow","value":"203.0.113.9","hits":0,"revision":8,"changed":true,"note":"because"}"#;
+    let printed =
+        StandInAgent::answering(200, answer).run("network-rule add -n contoso --ip-address 203.0.113.9").await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, "no effect at present: because\n"));
+    assert_eq!(parsed(&printed.out).get("note"), None);
 }

@@ -41,7 +41,7 @@ impl Lines {
                 Ok(self.rows(&mut terminal.out, &Table::of_answer(&element(answer)))?)
             }
             Format::Table => Ok(view.tables().iter().try_for_each(|table| self.rows(&mut terminal.out, table))?),
-            Format::Yaml => {
+            Format::Yaml | Format::Yamlc => {
                 serde_norway::to_writer(&mut terminal.out, &[&answer.value]).map_err(|error| Failure::unwritten(&error))
             }
             Format::Jsonc if terminal.colour => line(&mut terminal.out, &answer.value, colour::write_compact),

@@ -61,7 +61,7 @@ fn print_whole<V: View>(terminal: &mut Terminal, format: Format, view: &V) -> Re
 fn print_serialized(terminal: &mut Terminal, format: Format, value: &impl Serialize) -> Result<(), Failure> {
     let out = &mut terminal.out;
     match format {
-        Format::Yaml => {
+        Format::Yaml | Format::Yamlc => {
             return serde_norway::to_writer(out, value).map_err(|error| Failure::unwritten(&error));
         }
         Format::Jsonc if terminal.colour => colour::write(out, value),

@@ -27,6 +27,11 @@ impl Table {
         Self { title: None, header: header.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
+    /// Lines that are no columns, printed as they are.
+    pub(crate) fn of_lines(lines: Vec<String>) -> Self {
+        Self { rows: lines.into_iter().map(|line| vec![line]).collect(), ..Self::default() }
+    }
+
     /// Shapes a query's answer as `az` does: scalars only, columns in the order they first appear.
     pub(super) fn of_answer(answer: &Answer) -> Self {
         let rows: Vec<Vec<(String, String)>> = match answer.value.as_array() {
@@ -45,7 +50,10 @@ impl Table {
 
     /// Writes title, header, rule and rows; an empty table says nothing.
     pub(crate) fn write(self, out: &mut dyn Write) -> io::Result<()> {
-        if self.header.is_empty() || self.rows.is_empty() {
+        if self.header.is_empty() {
+            return self.rows.iter().flatten().try_for_each(|line| writeln!(out, "{line}"));
+        }
+        if self.rows.is_empty() {
             return Ok(());
         }
         if let Some(title) = &self.title {

@@ -14,12 +14,16 @@ impl Policy {
         &self,
         registry: &str,
         value: &str,
+        only_if_absent: bool,
         action: Option<&str>,
         limits: &Limits,
     ) -> Result<Vec<Edit>, PolicyError> {
         let found = self.find_registry(registry)?;
         let prefix = public_prefix(|| FIELD.to_owned(), value, limits.allows_private(registry))?;
         let same = found.ip_rules.get(&prefix);
+        if only_if_absent && let Some(same) = same {
+            return Err(PolicyError::AlreadyExists { kind: "IP rule", name: same.value.clone() });
+        }
         if action.is_none() && same.is_some_and(|rule| rule.action == Action::Deny) {
             return Err(PolicyError::DenyRuleStands { registry: found.name.clone(), sources: value.to_owned() });
         }

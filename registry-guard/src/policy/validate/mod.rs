@@ -1,6 +1,8 @@
 //! Checks what was asked for against the policy as it is, and says which edits it amounts to.
 
 mod allowance;
+mod apply;
+mod document_place;
 mod grants;
 mod ip_rule;
 mod name;
@@ -30,16 +32,16 @@ impl Policy {
     fn edits(&self, change: &Change, limits: &Limits) -> Result<Vec<Edit>, PolicyError> {
         match change {
             Change::PatchRegistry { registry, patch } => self.patch_registry(registry, patch, limits),
-            Change::AddIpRule { registry, value, action } => {
-                self.add_ip_rule(registry, value, action.as_deref(), limits)
+            Change::AddIpRule { registry, value, only_if_absent, action } => {
+                self.add_ip_rule(registry, value, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveIpRule { registry, value } => self.remove_ip_rule(registry, value),
-            Change::AddSubnetRule { registry, subnet_id, action } => {
-                self.add_subnet_rule(registry, subnet_id, action.as_deref(), limits)
+            Change::AddSubnetRule { registry, subnet_id, only_if_absent, action } => {
+                self.add_subnet_rule(registry, subnet_id, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveSubnetRule { registry, subnet_id } => self.remove_subnet_rule(registry, subnet_id),
-            Change::AddServiceTagRule { registry, tag, action } => {
-                self.add_service_tag_rule(registry, tag, action.as_deref(), limits)
+            Change::AddServiceTagRule { registry, tag, only_if_absent, action } => {
+                self.add_service_tag_rule(registry, tag, *only_if_absent, action.as_deref(), limits)
             }
             Change::RemoveServiceTagRule { registry, tag } => self.remove_service_tag_rule(registry, tag),
             Change::ImportServiceTags { file, at } => self.import_service_tags(file, at, limits),
@@ -53,6 +55,7 @@ impl Policy {
                 self.put_subnet(network, name, *only_if_absent, request)
             }
             Change::DeleteSubnet { network, name } => self.delete_subnet(network, name),
+            Change::Apply(request) => self.apply_request(request, limits),
         }
     }
 

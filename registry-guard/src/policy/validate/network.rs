@@ -21,8 +21,18 @@ impl Policy {
         if only_if_absent && let Some(before) = before {
             return Err(PolicyError::AlreadyExists { kind: "virtual network", name: before.name.clone() });
         }
+        self.network_edit(before, self.network_asked_for(name, request, before)?)
+    }
+
+    /// What `before` is to become; other networks of this policy have other VNIs.
+    pub(super) fn network_asked_for(
+        &self,
+        name: &str,
+        request: &NetworkRequest,
+        before: Option<&VirtualNetwork>,
+    ) -> Result<VirtualNetwork, PolicyError> {
         resource_name("virtual network name", name)?;
-        let network = VirtualNetwork {
+        Ok(VirtualNetwork {
             name: before.map_or(name, |before| &before.name).to_owned(),
             vni: self.vni(name, request.vni, before)?,
             prefixes: prefixes(
@@ -34,8 +44,7 @@ impl Policy {
                 Some(asked) => subnets(asked, before)?,
                 None => before.map_or_else(Vec::new, |before| before.subnets.clone()),
             },
-        };
-        self.network_edit(before, network)
+        })
     }
 
     pub(super) fn delete_network(&self, name: &str) -> Result<Vec<Edit>, PolicyError> {
@@ -81,8 +90,7 @@ impl Policy {
         if before == Some(&after) {
             return Ok(Vec::new());
         }
-        refuse_stray_subnets(&after)?;
-        refuse_overlapping_subnets(&after)?;
+        refuse_misplaced_subnets(&after)?;
         self.refuse_stray_private_endpoints(&after)?;
         if let Some(before) = before {
             let kept: HashSet<String> = after.subnets.iter().map(|subnet| subnet.name.to_ascii_lowercase()).collect();
@@ -106,11 +114,16 @@ impl Policy {
 
     fn vni(&self, name: &str, asked: Option<i64>, before: Option<&VirtualNetwork>) -> Result<u32, PolicyError> {
         let Some(asked) = asked else {
-            return before.map(|before| before.vni).ok_or_else(|| PolicyError::missing("vni", ACCEPTED_VNI));
+            let kept = before.map(|before| before.vni).ok_or_else(|| PolicyError::missing("vni", ACCEPTED_VNI))?;
+            return self.unless_taken(name, kept);
         };
         let vni = u32::try_from(asked).ok().filter(|vni| (1..1 << 24).contains(vni)).ok_or_else(|| {
             PolicyError::invalid("vni", asked.to_string(), "is not a VXLAN network identifier", ACCEPTED_VNI)
         })?;
+        self.unless_taken(name, vni)
+    }
+
+    fn unless_taken(&self, name: &str, vni: u32) -> Result<u32, PolicyError> {
         let other = self.networks.values().find(|other| other.vni == vni && !other.name.eq_ignore_ascii_case(name));
         match other {
             None => Ok(vni),
@@ -183,6 +196,12 @@ fn prefixes(
             Err(PolicyError::invalid(field(), narrow.to_string(), problem, "prefixes without overlap"))
         }
     }
+}
+
+/// Refuses subnets outside of the network, and those that overlap.
+pub(super) fn refuse_misplaced_subnets(network: &VirtualNetwork) -> Result<(), PolicyError> {
+    refuse_stray_subnets(network)?;
+    refuse_overlapping_subnets(network)
 }
 
 fn refuse_stray_subnets(network: &VirtualNetwork) -> Result<(), PolicyError> {

@@ -22,6 +22,17 @@ impl Policy {
         patch: &RegistryPatch,
         limits: &Limits,
     ) -> Result<Vec<Edit>, PolicyError> {
+        self.patch_registry_with(name, patch, limits, &mut Grants::new(self, limits))
+    }
+
+    /// As [`patch_registry`](Self::patch_registry), as one of several changes that share `grants`.
+    pub(super) fn patch_registry_with(
+        &self,
+        name: &str,
+        patch: &RegistryPatch,
+        limits: &Limits,
+        grants: &mut Grants<'_>,
+    ) -> Result<Vec<Edit>, PolicyError> {
         let registry = self.find_registry(name)?;
         let key = name.to_ascii_lowercase();
         let settings = patched_settings(registry, patch)?;
@@ -33,23 +44,22 @@ impl Policy {
             service_tag_rules.map(|asked| self.service_tag_rules(asked, registry, limits)).transpose()?;
 
         let allowance = Allowance::of(registry, limits);
-        let mut grants = Grants::new(self, limits);
         let mut edits = Vec::new();
         if settings != registry.settings() {
             edits.push(Edit::SetRegistry { registry: key.clone(), settings });
         }
         if let Some(mut rules) = ip_rules {
-            number_ip_rules(&mut rules, &registry.ip_rules, &allowance, &mut grants)?;
+            number_ip_rules(&mut rules, &registry.ip_rules, &allowance, grants)?;
             edits.extend(ip_rules_edit(&key, &registry.ip_rules, rules));
         }
         if let Some(mut rules) = subnet_rules {
-            number_subnet_rules(&mut rules, registry, &allowance, &mut grants)?;
+            number_subnet_rules(&mut rules, registry, &allowance, grants)?;
             if rules != registry.subnet_rules {
                 edits.push(Edit::ReplaceSubnetRules { registry: key.clone(), rules });
             }
         }
         if let Some(mut rules) = service_tag_rules {
-            number_service_tag_rules(&mut rules, registry, &mut grants)?;
+            number_service_tag_rules(&mut rules, registry, grants)?;
             if rules != registry.service_tag_rules {
                 edits.push(Edit::ReplaceServiceTagRules { registry: key, rules });
             }

@@ -24,6 +24,24 @@ impl Policy {
         if before.is_none() && request.network.is_none() && request.address.is_none() {
             return Err(not_found(found, name));
         }
+        let endpoint =
+            self.private_endpoint_asked_for(found, name, request, before, limits, &mut Grants::new(self, limits))?;
+        if before == Some(&endpoint) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Edit::PutPrivateEndpoint { registry: registry.to_ascii_lowercase(), endpoint }])
+    }
+
+    /// What `before` is to become; no other private endpoint of this policy has its address.
+    pub(super) fn private_endpoint_asked_for(
+        &self,
+        found: &Registry,
+        name: &str,
+        request: &PrivateEndpointRequest,
+        before: Option<&PrivateEndpoint>,
+        limits: &Limits,
+        grants: &mut Grants<'_>,
+    ) -> Result<PrivateEndpoint, PolicyError> {
         resource_name("private endpoint connection name", name)?;
         let network = self.network_of(request, before)?;
         let endpoint = PrivateEndpoint {
@@ -34,18 +52,15 @@ impl Policy {
             description: description_of(request, before)?,
             counter: match before {
                 Some(before) => before.counter,
-                None => Grants::new(self, limits).one()?,
+                None => grants.one()?,
             },
         };
-        if before == Some(&endpoint) {
-            return Ok(Vec::new());
-        }
         if before.is_none_or(|before| (&before.network, before.address) != (&endpoint.network, endpoint.address)) {
             refuse_outside(&endpoint.address, network)?;
             refuse_unheard(&endpoint.address, found, limits)?;
-            self.refuse_taken(found, &endpoint)?;
         }
-        Ok(vec![Edit::PutPrivateEndpoint { registry: registry.to_ascii_lowercase(), endpoint }])
+        self.refuse_taken(found, &endpoint)?;
+        Ok(endpoint)
     }
 
     pub(super) fn delete_private_endpoint(&self, registry: &str, name: &str) -> Result<Vec<Edit>, PolicyError> {

@@ -11,11 +11,15 @@ impl Policy {
         &self,
         registry: &str,
         tag: &str,
+        only_if_absent: bool,
         action: Option<&str>,
         limits: &Limits,
     ) -> Result<Vec<Edit>, PolicyError> {
         let found = self.find_registry(registry)?;
         let same = found.service_tag_rule(tag);
+        if only_if_absent && let Some(same) = same {
+            return Err(PolicyError::AlreadyExists { kind: "service-tag rule", name: same.tag.clone() });
+        }
         if action.is_none() && same.is_some_and(|rule| rule.action == Action::Deny) {
             return Err(PolicyError::DenyRuleStands { registry: found.name.clone(), sources: tag.to_owned() });
         }

@@ -10,6 +10,7 @@ impl Policy {
         &self,
         registry: &str,
         subnet_id: &str,
+        only_if_absent: bool,
         action: Option<&str>,
         limits: &Limits,
     ) -> Result<Vec<Edit>, PolicyError> {
@@ -18,6 +19,9 @@ impl Policy {
         let network = self.find_network(&id.network)?;
         let subnet = network.id_of(network.find_subnet(&id.subnet)?);
         let same = found.subnet_rule(&subnet);
+        if only_if_absent && same.is_some() {
+            return Err(PolicyError::AlreadyExists { kind: "virtual network rule", name: subnet.to_string() });
+        }
         if action.is_none() && same.is_some_and(|rule| rule.action == Action::Deny) {
             return Err(PolicyError::DenyRuleStands { registry: found.name.clone(), sources: subnet.to_string() });
         }

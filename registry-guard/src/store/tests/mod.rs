@@ -57,6 +57,7 @@ impl Kept {
             kept.change(&Change::AddSubnetRule {
                 registry: "contoso".into(),
                 subnet_id: SubnetId::new("hub", subnet).to_string(),
+                only_if_absent: false,
                 action: None,
             });
         }
@@ -142,7 +143,12 @@ fn import(number: u64, tags: &[(&str, &[&str])]) -> Change {
 }
 
 fn add_tag(registry: &str, tag: &str, action: &str) -> Change {
-    Change::AddServiceTagRule { registry: registry.into(), tag: tag.into(), action: Some(action.into()) }
+    Change::AddServiceTagRule {
+        registry: registry.into(),
+        tag: tag.into(),
+        action: Some(action.into()),
+        only_if_absent: false,
+    }
 }
 
 fn add_ip(value: &str) -> Change {
@@ -150,7 +156,12 @@ fn add_ip(value: &str) -> Change {
 }
 
 fn add_ip_with(registry: &str, value: &str, action: &str) -> Change {
-    Change::AddIpRule { registry: registry.into(), value: value.into(), action: Some(action.into()) }
+    Change::AddIpRule {
+        registry: registry.into(),
+        value: value.into(),
+        only_if_absent: false,
+        action: Some(action.into()),
+    }
 }
 
 fn patch_ips(values: impl IntoIterator<Item = String>) -> Change {

@@ -31,8 +31,12 @@ fn a_deny_rule_becomes_allow_only_if_that_is_said() {
         assert!(message.contains(word), "{message}");
     }
     assert_eq!(done(&mut policy, &deny_ip("203.0.113.9")), 0);
-    let allow =
-        Change::AddIpRule { registry: "contoso".into(), value: "203.0.113.9".into(), action: Some("Allow".into()) };
+    let allow = Change::AddIpRule {
+        registry: "contoso".into(),
+        value: "203.0.113.9".into(),
+        only_if_absent: false,
+        action: Some("Allow".into()),
+    };
     assert_eq!(done(&mut policy, &allow), 1);
     assert_eq!(done(&mut policy, &add_ip("203.0.113.9")), 0);
 }
@@ -57,7 +61,12 @@ fn removing_a_rule_that_is_not_there_is_not_found() {
 
 #[test]
 fn an_unknown_registry_is_not_found_and_the_known_ones_are_named() {
-    let change = Change::AddIpRule { registry: "nobody".into(), value: "203.0.113.9".into(), action: None };
+    let change = Change::AddIpRule {
+        registry: "nobody".into(),
+        value: "203.0.113.9".into(),
+        only_if_absent: false,
+        action: None,
+    };
     let (status, message) = refused(&policy(), &change);
     assert_eq!(status, 404);
     assert_eq!(message, "registry `nobody` does not exist; config.toml names: Contoso, fabrikam");
@@ -97,9 +106,15 @@ fn the_setting_lifts_private_ranges_for_its_registry_only() {
     let policy = policy();
     assert_eq!(policy.validate(&add_ip("10.0.0.0/8"), &limits).unwrap().len(), 1);
     assert_eq!(policy.validate(&add_ip("fd00::/8"), &limits).unwrap().len(), 1);
-    let shouted = Change::AddIpRule { registry: "CONTOSO".into(), value: "10.0.0.1".into(), action: None };
+    let shouted =
+        Change::AddIpRule { registry: "CONTOSO".into(), value: "10.0.0.1".into(), only_if_absent: false, action: None };
     assert!(policy.validate(&shouted, &limits).is_ok());
-    let other = Change::AddIpRule { registry: "fabrikam".into(), value: "10.0.0.1".into(), action: None };
+    let other = Change::AddIpRule {
+        registry: "fabrikam".into(),
+        value: "10.0.0.1".into(),
+        only_if_absent: false,
+        action: None,
+    };
     assert!(policy.validate(&other, &limits).is_err());
 }
 
@@ -124,8 +139,12 @@ fn everyone_public_is_a_rule() {
 
 #[test]
 fn an_unknown_action_is_refused_with_the_known_ones() {
-    let change =
-        Change::AddIpRule { registry: "contoso".into(), value: "203.0.113.9".into(), action: Some("Log".into()) };
+    let change = Change::AddIpRule {
+        registry: "contoso".into(),
+        value: "203.0.113.9".into(),
+        only_if_absent: false,
+        action: Some("Log".into()),
+    };
     let (status, message) = refused(&policy(), &change);
     assert_eq!((status, message.as_str()), (400, "ipRules.action: `Log` is not known; accepted: Allow, Deny"));
 }

@@ -1,3 +1,4 @@
+mod apply;
 mod counters;
 mod ip_rules;
 mod networks;
@@ -57,11 +58,16 @@ fn refused(policy: &Policy, change: &Change) -> (u16, String) {
 }
 
 fn add_ip(value: &str) -> Change {
-    Change::AddIpRule { registry: "contoso".into(), value: value.into(), action: None }
+    Change::AddIpRule { registry: "contoso".into(), value: value.into(), only_if_absent: false, action: None }
 }
 
 fn deny_ip(value: &str) -> Change {
-    Change::AddIpRule { registry: "contoso".into(), value: value.into(), action: Some("deny".into()) }
+    Change::AddIpRule {
+        registry: "contoso".into(),
+        value: value.into(),
+        only_if_absent: false,
+        action: Some("deny".into()),
+    }
 }
 
 fn remove_ip(value: &str) -> Change {
@@ -73,7 +79,7 @@ fn builders() -> String {
 }
 
 fn add_subnet(registry: &str, id: &str) -> Change {
-    Change::AddSubnetRule { registry: registry.into(), subnet_id: id.into(), action: None }
+    Change::AddSubnetRule { registry: registry.into(), subnet_id: id.into(), only_if_absent: false, action: None }
 }
 
 fn remove_subnet(id: &str) -> Change {

@@ -38,7 +38,12 @@ fn rule_101_is_refused_in_the_words_of_the_service_singly_and_in_a_list() {
         assert!(message.contains("would have 101; accepted: at most 100 (`registry.quota`"), "{message}");
     }
     assert_eq!(policy.validate(&add_ip("203.0.100.7/32"), &limits).unwrap(), [], "what is there is no new rule");
-    let fabrikam = Change::AddIpRule { registry: "fabrikam".into(), value: "198.51.100.7".into(), action: None };
+    let fabrikam = Change::AddIpRule {
+        registry: "fabrikam".into(),
+        value: "198.51.100.7".into(),
+        only_if_absent: false,
+        action: None,
+    };
     assert_eq!(policy.validate(&fabrikam, &limits).unwrap().len(), 1, "another registry has a quota of its own");
 }
 

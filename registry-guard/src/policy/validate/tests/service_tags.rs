@@ -24,7 +24,12 @@ fn weekly(number: u64, registry: &[&str], storage: &[&str]) -> Change {
 }
 
 fn add(tag: &str, action: Option<&str>) -> Change {
-    Change::AddServiceTagRule { registry: "contoso".into(), tag: tag.into(), action: action.map(str::to_owned) }
+    Change::AddServiceTagRule {
+        registry: "contoso".into(),
+        tag: tag.into(),
+        only_if_absent: false,
+        action: action.map(str::to_owned),
+    }
 }
 
 fn remove(tag: &str) -> Change {

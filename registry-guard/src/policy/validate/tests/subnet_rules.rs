@@ -30,7 +30,12 @@ fn a_rule_is_removed_in_any_case_and_only_once() {
 fn another_action_changes_the_rule() {
     let mut policy = policy();
     done(&mut policy, &add_subnet("contoso", &builders()));
-    let deny = Change::AddSubnetRule { registry: "contoso".into(), subnet_id: builders(), action: Some("Deny".into()) };
+    let deny = Change::AddSubnetRule {
+        registry: "contoso".into(),
+        subnet_id: builders(),
+        only_if_absent: false,
+        action: Some("Deny".into()),
+    };
     assert_eq!(done(&mut policy, &deny), 1);
     let rules = &policy.registry("contoso").unwrap().subnet_rules;
     assert_eq!((rules.len(), rules[0].action, rules[0].counter), (1, Action::Deny, 0));

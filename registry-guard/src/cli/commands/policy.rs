@@ -1,0 +1,59 @@
+//! `export`, `apply` and `restore`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Session, understand};
+use crate::cli::arguments::{Format, Revision};
+use crate::cli::client::Call;
+use crate::cli::failure::Failure;
+use crate::cli::policy_file;
+use crate::cli::resource_path;
+use crate::cli::view::{AppliedView, DocumentView, RegistryView};
+
+/// `export`
+pub(crate) async fn export(mut session: Session<'_>, registry: Option<&str>) -> Result<(), Failure> {
+    let body = session.client.send(Call::get(resource_path::policy(registry))).await?;
+    if let Some(revision) = session.client.revision() {
+        session.terminal.note(&format!("revision {revision}"));
+    }
+    session.print(&DocumentView(understand(&body)?))
+}
+
+/// `apply`
+pub(crate) async fn apply(
+    mut session: Session<'_>,
+    file: &Path,
+    dry_run: bool,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let document = policy_file::read(file, &mut session.terminal.input)?;
+    let prints = session.output.output != Format::None;
+    let path = resource_path::apply(dry_run, prints);
+    let body = session.client.send(Call::post_json(path, document).if_match(if_match)).await?;
+    if prints {
+        return session.print(&understand::<AppliedView>(&body)?);
+    }
+    session.tell_destroyed();
+    Ok(())
+}
+
+/// `restore`: one PATCH, which is one revision.
+pub(crate) async fn restore(
+    mut session: Session<'_>,
+    name: &str,
+    sure: bool,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    let question = format!("All network rules of registry {name} go, and everyone can reach it. Continue? (y/N): ");
+    if !sure && !session.terminal.agrees(&question)? {
+        return Err(Failure::Local("nothing was changed".to_owned()));
+    }
+    let body = json!({"properties": {
+        "publicNetworkAccess": "Enabled",
+        "networkRuleSet": {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []},
+    }});
+    let body = session.client.send(Call::patch(resource_path::registry(name), body).if_match(if_match)).await?;
+    session.print(&understand::<RegistryView>(&body)?)
+}
