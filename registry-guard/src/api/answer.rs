@@ -33,20 +33,19 @@ pub(super) fn json_type() -> (HeaderName, HeaderValue) {
 
 /// 200 with `body`, which is as it was at `revision`.
 pub(super) fn ok_at(revision: u64, body: &impl Serialize) -> Answer {
-    let mut response = ok(body)?;
-    if let Ok(tag) = HeaderValue::from_str(&etag(revision)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    Ok(tagged(ok(body)?, revision))
 }
 
 /// 304 for a reader who has what there is at `revision`.
-pub(super) fn not_modified(revision: u64) -> Answer {
-    let mut response = StatusCode::NOT_MODIFIED.into_response();
+pub(super) fn not_modified(revision: u64) -> Response {
+    tagged(StatusCode::NOT_MODIFIED.into_response(), revision)
+}
+
+fn tagged(mut response: Response, revision: u64) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&etag(revision)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    Ok(response)
+    response
 }
 
 /// The answer to a removal: what there was, and what became of it.

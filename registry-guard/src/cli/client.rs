@@ -43,8 +43,8 @@ impl Call {
     }
 
     /// Creates or replaces.
-    pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(bytes(&body)), ..Self::new(Method::PUT, path) }
+    pub(crate) fn put(path: String, body: &serde_json::Value) -> Self {
+        Self { body: Some(bytes(body)), ..Self::new(Method::PUT, path) }
     }
 
     /// As [`put`](Self::put), with what is JSON already.
@@ -53,8 +53,8 @@ impl Call {
     }
 
     /// Changes what the body names, keeps the rest.
-    pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(bytes(&body)), ..Self::new(Method::PATCH, path) }
+    pub(crate) fn patch(path: String, body: &serde_json::Value) -> Self {
+        Self { body: Some(bytes(body)), ..Self::new(Method::PATCH, path) }
     }
 
     /// Removes.
@@ -63,8 +63,8 @@ impl Call {
     }
 
     /// Asks.
-    pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
-        Self::post_json(path, bytes(&body))
+    pub(crate) fn post(path: String, body: &serde_json::Value) -> Self {
+        Self::post_json(path, bytes(body))
     }
 
     /// As [`post`](Self::post), with what is JSON already.
@@ -337,7 +337,7 @@ mod tests {
     use super::*;
     use crate::cli::stand_in_agent::StandInAgent;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn a_missing_socket_names_its_path_and_the_remedy() {
@@ -413,7 +413,7 @@ mod tests {
     #[tokio::test]
     async fn preconditions_travel_as_headers() {
         let agent = StandInAgent::answering(200, "{}");
-        let call = Call::put("/x".into(), serde_json::json!({})).if_match(Some(Revision::Number(7))).must_be_new();
+        let call = Call::put("/x".into(), &serde_json::json!({})).if_match(Some(Revision::Number(7))).must_be_new();
         agent.client().send(call).await.unwrap();
         let seen = agent.seen();
         assert_eq!(seen[0].if_match.as_deref(), Some("\"7\""));

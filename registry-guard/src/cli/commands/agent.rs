@@ -28,7 +28,7 @@ pub(crate) async fn status(mut session: Session<'_>) -> Result<(), Failure> {
 /// `detach`: asks the agent, or removes the pinned links itself when there is none.
 pub(crate) async fn detach(mut session: Session<'_>, pins: &Path) -> Result<(), Failure> {
     const COLUMNS: &[Column] = &[("DETACHED", "/detached")];
-    let answer = match session.ask(Call::post("/detach".to_owned(), json!({}))).await {
+    let answer = match session.ask(Call::post("/detach".to_owned(), &json!({}))).await {
         Err(Failure::NoAgent(_)) => {
             let detached = crate::agent::detach_pins(pins).map_err(|error| Failure::Local(format!("{error:#}")))?;
             session.terminal.note(&format!(

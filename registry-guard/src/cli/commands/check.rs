@@ -28,6 +28,6 @@ pub(crate) async fn check(
     destination: Option<IpAddr>,
 ) -> Result<(), Failure> {
     let question = json!({"source": source, "vni": vni, "destination": destination});
-    let report = session.ask(Call::post(resource_path::check(registry), question)).await?;
+    let report = session.ask(Call::post(resource_path::check(registry), &question)).await?;
     session.print(&ResourceView::new(report, COLUMNS))
 }

@@ -93,9 +93,9 @@ async fn targets(
 async fn verdict(session: &Session<'_>, registry: &str, visit: &Visit) -> Result<Finding, Failure> {
     let ask = async |question| session.client.send(Call::post(resource_path::check(registry), question)).await;
     let there = json!({"source": visit.source, "destination": visit.destination.ip()});
-    let answer = match ask(there).await {
+    let answer = match ask(&there).await {
         // Clients may find the registry at an address that is translated before it gets here.
-        Err(Failure::Api { status: 400, .. }) => ask(json!({"source": visit.source})).await?,
+        Err(Failure::Api { status: 400, .. }) => ask(&json!({"source": visit.source})).await?,
         answer => answer?,
     };
     Ok(health::judged(registry, visit, &understand::<Verdict>(&answer)?))

@@ -71,7 +71,7 @@ impl Session<'_> {
         is_so: impl Fn(&Value) -> bool,
         otherwise: &str,
     ) -> Result<Value, Failure> {
-        match self.ask(Call::put(path.clone(), body).if_match(if_match).must_be_new()).await {
+        match self.ask(Call::put(path.clone(), &body).if_match(if_match).must_be_new()).await {
             Err(failure) if failure.is_precondition() && if_match.is_none() => {
                 let present = self.ask(Call::get(path)).await?;
                 if !is_so(&present["properties"]) {
@@ -98,7 +98,7 @@ impl Session<'_> {
         loop {
             let present = self.ask(Call::get(path.to_owned())).await?;
             let read_at = present["revision"].as_u64().map(Revision::Number);
-            let call = Call::put(path.to_owned(), merged(&present)).if_match(if_match.or(read_at));
+            let call = Call::put(path.to_owned(), &merged(&present)).if_match(if_match.or(read_at));
             match self.ask(call).await {
                 Err(failure) if failure.is_precondition() && if_match.is_none() && attempt < ATTEMPTS => attempt += 1,
                 answer => return answer,

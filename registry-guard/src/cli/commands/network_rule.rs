@@ -47,7 +47,7 @@ pub(crate) async fn add(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let body = action.map_or_else(|| json!({}), |action| json!({ "action": action.as_str() }));
-    let answer = session.ask(Call::put(path(registry, source), body).if_match(if_match)).await?;
+    let answer = session.ask(Call::put(path(registry, source), &body).if_match(if_match)).await?;
     let mut answer = rule_answer(answer);
     if let Some(Value::String(note)) = answer.as_object_mut().and_then(|rule| rule.remove("note")) {
         session.terminal.note(&format!("no effect at present: {note}"));

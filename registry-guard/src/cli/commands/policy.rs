@@ -54,6 +54,6 @@ pub(crate) async fn restore(
         "publicNetworkAccess": "Enabled",
         "networkRuleSet": {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [], "serviceTagRules": []},
     }});
-    let body = session.client.send(Call::patch(resource_path::registry(name), body).if_match(if_match)).await?;
+    let body = session.client.send(Call::patch(resource_path::registry(name), &body).if_match(if_match)).await?;
     session.print(&understand::<RegistryView>(&body)?)
 }

@@ -71,7 +71,7 @@ async fn put(
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let body = json!({ "properties": properties });
-    let answer = flatten(session.ask(Call::put(path(endpoint), body).if_match(if_match)).await?);
+    let answer = flatten(session.ask(Call::put(path(endpoint), &body).if_match(if_match)).await?);
     if answer["changed"] == false {
         let status = answer["privateLinkServiceConnectionState"]["status"].as_str().unwrap_or_default();
         let (name, revision) = (&endpoint.name, &answer["revision"]);

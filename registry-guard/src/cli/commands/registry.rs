@@ -34,7 +34,7 @@ pub(crate) async fn update(
     if !prints {
         path.push_str("?return=minimal");
     }
-    let body = session.client.send(Call::patch(path, patch(settings)).if_match(if_match)).await?;
+    let body = session.client.send(Call::patch(path, &patch(settings)).if_match(if_match)).await?;
     if settings.public_network_enabled == Some(false) {
         session.terminal.warn("public network access is off, which overrides every rule of the registry; private endpoints and trusted services still pass.");
     }
