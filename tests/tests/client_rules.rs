@@ -150,7 +150,7 @@ fn json_names_hosts_addresses_and_ports() -> Result<()> {
              "destinations": [destination("203.0.113.10", 443), destination("2001:db8::10", 443)]},
             {"kind": "dataEndpoint", "region": "local", "host": "contoso.local.data.example.com", "announced": false,
              "protocol": "tcp", "addressesFrom": "config.toml", "destinations": [destination("203.0.113.11", 5443)]},
-        ]})
+        ], "serviceTags": []})
     );
     let unknown = scene.agent.cli(["client-rules", "-n", "nobody", "--format", "json"])?;
     assert_eq!(unknown.status.and_then(|status| status.code()), Some(3), "{}", unknown.stderr);
