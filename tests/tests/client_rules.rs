@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, eventually, run};
+use tests::net::{Agent, Client, GuardConfig, Listener, Network, Outcome, PublishedTags, eventually, run};
 
 const ONE_SYN: Duration = Duration::from_millis(900);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -45,7 +45,12 @@ impl Scene {
     }
 
     fn rules(&self, format: &str) -> Result<String> {
-        let printed = self.agent.cli(["client-rules", "-n", REGISTRY, "--format", format])?.expect_success()?;
+        self.rules_and(format, &[])
+    }
+
+    fn rules_and(&self, format: &str, more: &[&str]) -> Result<String> {
+        let words = ["client-rules", "-n", REGISTRY, "--format", format];
+        let printed = self.agent.cli(words.iter().chain(more))?.expect_success()?;
         ensure!(printed.stderr.is_empty(), "nothing to complain about: {}", printed.stderr);
         Ok(printed.stdout)
     }
@@ -138,6 +143,30 @@ fn iptables_rules_let_a_client_reach_the_registry_and_nothing_else() -> Result<(
 }
 
 #[test]
+fn the_prefixes_of_a_service_tag_of_real_size_are_loaded_beside_the_registry() -> Result<()> {
+    let scene = Scene::set()?;
+    let file = scene.network.folder().join("ServiceTags_Public.json");
+    PublishedTags::large(1).with(PublishedTags::LARGEST, &["203.0.113.12/32", "2001:db8::12/128"]).write(&file)?;
+    scene.agent.json(["service-tag".as_ref(), "import".as_ref(), file.as_os_str()])?;
+    let tagged = ["--service-tag", PublishedTags::LARGEST];
+    let rules = scene.network.folder().join("rules.nft");
+    let drop_all = "add table inet filter\nadd chain inet filter output { type filter hook output priority filter; policy \
+                    drop; }\nadd rule inet filter output meta l4proto ipv6-icmp accept\n";
+    fs::write(&rules, format!("{drop_all}{}", scene.rules_and("nftables", &tagged)?))?;
+    scene.tool(&format!("nft -f {}", rules.display()))?;
+    scene.expect("of the registry", &ALLOWED, &ELSEWHERE[..2])?;
+    scene.expect("of the tag", &ELSEWHERE[2..], &["203.0.113.12:5443"])?;
+    let rules = scene.network.folder().join("rules.iptables");
+    fs::write(&rules, scene.rules_and("iptables", &tagged)?)?;
+    for tool in ["iptables-restore", "ip6tables-restore"] {
+        scene.tool(&format!("{tool} --test --noflush {}", rules.display()))?;
+    }
+    let unknown = ["client-rules", "-n", REGISTRY, "--format", "json", "--service-tag", "Nobody"];
+    assert_eq!(scene.agent.cli(unknown)?.status.and_then(|status| status.code()), Some(3));
+    Ok(())
+}
+
+#[test]
 fn json_names_hosts_addresses_and_ports() -> Result<()> {
     let scene = Scene::set()?;
     let rules: serde_json::Value = serde_json::from_str(&scene.rules("json")?)?;
@@ -150,7 +179,7 @@ fn json_names_hosts_addresses_and_ports() -> Result<()> {
              "destinations": [destination("203.0.113.10", 443), destination("2001:db8::10", 443)]},
             {"kind": "dataEndpoint", "region": "local", "host": "contoso.local.data.example.com", "announced": false,
              "protocol": "tcp", "addressesFrom": "config.toml", "destinations": [destination("203.0.113.11", 5443)]},
-        ]})
+        ], "serviceTags": []})
     );
     let unknown = scene.agent.cli(["client-rules", "-n", "nobody", "--format", "json"])?;
     assert_eq!(unknown.status.and_then(|status| status.code()), Some(3), "{}", unknown.stderr);

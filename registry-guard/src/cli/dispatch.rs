@@ -44,7 +44,8 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
         Command::ClientRules(it) => {
-            client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format).await
+            client_rules::client_rules(session(terminal, socket, it.output), &it.name, it.format, &it.service_tags)
+                .await
         }
         Command::NetworkRule(command) => dispatch_network_rule(command, socket, terminal).await,
         Command::ServiceTag(command) => dispatch_service_tag(command, socket, terminal).await,

@@ -20,6 +20,7 @@ Loading the rules again replaces what they allowed before.
 Examples:
   registry-guard client-rules --name contoso --format nftables > contoso.nft
   registry-guard client-rules --name contoso --format iptables | iptables-restore --noflush
+  registry-guard client-rules --name contoso --format nftables --service-tag AzureContainerRegistry
   registry-guard client-rules --name contoso --format json --query \"endpoints[].host\" --output tsv")]
 pub(crate) struct ClientRulesArguments {
     /// The registry, as config.toml names it (case does not matter)
@@ -28,6 +29,9 @@ pub(crate) struct ClientRulesArguments {
     /// For which firewall
     #[arg(long, value_enum, ignore_case = true, value_name = "FIREWALL")]
     pub(crate) format: Firewall,
+    /// Also what belongs to these service tags, at port 443, as `service-tag list` names them
+    #[arg(long = "service-tag", value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) service_tags: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

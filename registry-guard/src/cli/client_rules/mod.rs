@@ -3,6 +3,7 @@
 mod iptables;
 mod nftables;
 mod reach;
+mod tag_reach;
 
 use std::collections::BTreeMap;
 
@@ -10,17 +11,20 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 pub(super) use reach::Reach;
+pub(super) use tag_reach::{ServiceTag, TagReach};
 
 /// Everything that a client of one registry must reach.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ClientRules {
     registry: String,
     endpoints: Vec<Reach>,
+    service_tags: Vec<TagReach>,
 }
 
 impl ClientRules {
-    pub(super) fn new(registry: String, endpoints: Vec<Reach>) -> Self {
-        Self { registry, endpoints }
+    pub(super) fn new(registry: String, endpoints: Vec<Reach>, service_tags: Vec<TagReach>) -> Self {
+        Self { registry, endpoints, service_tags }
     }
 
     /// As `nft -f` reads it.
@@ -39,6 +43,9 @@ impl ClientRules {
         for destination in self.endpoints.iter().flat_map(|reach| &reach.destinations) {
             ports.entry(destination.port()).or_default().push(destination.ip().into());
         }
+        for tag in &self.service_tags {
+            ports.entry(tag.port).or_default().extend(&tag.address_prefixes);
+        }
         ports.into_iter().map(|(port, prefixes)| (port, IpNet::aggregate(&prefixes))).collect()
     }
 
@@ -50,6 +57,7 @@ impl ClientRules {
             "Name resolution (DNS) is not part of it, nor are answers, if connections are not tracked.".to_owned(),
         ];
         lines.extend(self.endpoints.iter().map(ToString::to_string));
+        lines.extend(self.service_tags.iter().map(ToString::to_string));
         lines.iter().flat_map(|line| ["# ", line, "\n"]).collect()
     }
 }
@@ -72,7 +80,7 @@ mod tests {
                 listen: listen(&["203.0.113.11:5443"]),
             }],
         };
-        ClientRules::new(endpoints.name.clone(), Reach::of(&endpoints).await)
+        ClientRules::new(endpoints.name.clone(), Reach::of(&endpoints).await, Vec::new())
     }
 
     #[tokio::test]
@@ -83,6 +91,19 @@ mod tests {
             ports,
             [(443, "[203.0.113.10/32, 2001:db8::10/128]".to_owned()), (5443, "[203.0.113.11/32]".to_owned())]
         );
+    }
+
+    #[tokio::test]
+    async fn the_prefixes_of_service_tags_join_those_of_their_port() {
+        let tag = r#"{"name": "AzureContainerRegistry", "id": "/x", "properties": {"region": "", "addressPrefixes":
+            ["203.0.113.0/24", "198.51.100.0/25", "198.51.100.128/25", "2001:db8:7::/48"]}}"#;
+        let tag: ServiceTag = serde_json::from_str(tag).unwrap();
+        let rules = ClientRules { service_tags: vec![tag.into()], ..contoso().await };
+        let https: Vec<String> = rules.by_port()[&443].iter().map(ToString::to_string).collect();
+        assert_eq!(https, ["198.51.100.0/24", "203.0.113.0/24", "2001:db8::10/128", "2001:db8:7::/48"]);
+        assert!(rules.nftables().contains("\n# Service tag AzureContainerRegistry: 4 prefixes, port 443;"));
+        let shown = serde_json::to_value(&rules).unwrap();
+        assert_eq!(shown["serviceTags"][0]["addressPrefixes"][1], "198.51.100.0/25");
     }
 
     #[tokio::test]

@@ -2,22 +2,34 @@
 
 use serde_json::Value;
 
-use super::Session;
+use super::{Session, understand};
 use crate::cli::arguments::{Firewall, Format};
-use crate::cli::client_rules::{ClientRules, Reach};
+use crate::cli::client::Call;
+use crate::cli::client_rules::{ClientRules, Reach, ServiceTag, TagReach};
 use crate::cli::failure::Failure;
+use crate::cli::resource_path;
 use crate::cli::view::{Column, ResourceView};
 
 /// Prints what a client's own firewall must allow. A firewall gets all of it or none: rules without one of the endpoints
 /// would look complete.
-pub(crate) async fn client_rules(mut session: Session<'_>, registry: &str, format: Firewall) -> Result<(), Failure> {
+pub(crate) async fn client_rules(
+    mut session: Session<'_>,
+    registry: &str,
+    format: Firewall,
+    tags: &[String],
+) -> Result<(), Failure> {
     if format != Firewall::Json && session.output.query.is_some() {
         return Err(Failure::Usage("--query needs something to ask: it goes with --format json".to_owned()));
     }
     let endpoints = session.endpoints(registry).await?;
     let reach = Reach::of(&endpoints).await;
+    let mut tag_reach: Vec<TagReach> = Vec::with_capacity(tags.len());
+    for tag in tags {
+        let answer = session.client.send(Call::get(resource_path::service_tag(tag))).await?;
+        tag_reach.push(understand::<ServiceTag>(&answer)?.into());
+    }
     let problems: Vec<String> = reach.iter().filter_map(Reach::problem).map(str::to_owned).collect();
-    let rules = ClientRules::new(endpoints.name, reach);
+    let rules = ClientRules::new(endpoints.name, reach, tag_reach);
     if format == Firewall::Json {
         for problem in &problems {
             session.terminal.warn(&format!("{problem}."));
