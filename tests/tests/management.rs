@@ -392,8 +392,15 @@ fn killed(command: &Command, folder: &Path, signal: Signal, mut ready: impl FnMu
     let pid = daemon.pid();
     daemon.wait_until(Duration::from_mins(1), || ready(pid))?;
     // Rust's runtime takes the first SIGSEGV for a stack overflow, sees that it is none, and leaves the next one to the kernel.
-    kill(Pid::from_raw(pid.cast_signed()), signal)?;
-    daemon.end(signal)
+    let mut status = None;
+    eventually("the signal ends it", || {
+        status = daemon.ended()?;
+        if status.is_none() {
+            kill(Pid::from_raw(pid.cast_signed()), signal)?;
+        }
+        Ok(status.is_some())
+    })?;
+    status.context("it did not end")
 }
 
 #[test]
