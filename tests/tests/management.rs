@@ -382,17 +382,25 @@ fn no_secret_and_no_token_is_in_a_log_or_an_error() -> Result<()> {
 }
 
 /// Starts `command` where core files of any size are wanted, in `folder`, and ends it by this signal once it is `ready`.
-fn killed(command: &Command, folder: &Path, signal: Signal, ready: impl FnMut() -> bool) -> Result<ExitStatus> {
+fn killed(command: &Command, folder: &Path, signal: Signal, mut ready: impl FnMut(u32) -> bool) -> Result<ExitStatus> {
     let mut unlimited = Command::new("prlimit");
     unlimited.arg("--core=unlimited:unlimited").arg(command.get_program()).args(command.get_args()).current_dir(folder);
     for (name, value) in command.get_envs() {
         value.map(|value| unlimited.env(name, value));
     }
     let mut daemon = Daemon::start(&mut unlimited, &folder.join("log"))?;
-    daemon.wait_until(Duration::from_mins(1), ready)?;
+    let pid = daemon.pid();
+    daemon.wait_until(Duration::from_mins(1), || ready(pid))?;
     // Rust's runtime takes the first SIGSEGV for a stack overflow, sees that it is none, and leaves the next one to the kernel.
-    kill(Pid::from_raw(daemon.pid().cast_signed()), signal)?;
-    daemon.end(signal)
+    let mut status = None;
+    eventually("the signal ends it", || {
+        status = daemon.ended()?;
+        if status.is_none() {
+            kill(Pid::from_raw(pid.cast_signed()), signal)?;
+        }
+        Ok(status.is_some())
+    })?;
+    status.context("it did not end")
 }
 
 #[test]
@@ -401,13 +409,15 @@ fn an_agent_that_crashes_leaves_no_core_behind() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut sleep = Command::new("sleep");
     sleep.arg("1000");
-    if !killed(&sleep, folder.path(), Signal::SIGABRT, || true)?.core_dumped() {
+    // Before that it is prlimit, which may not have raised the limit yet.
+    let sleeps = |pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
+    if !killed(&sleep, folder.path(), Signal::SIGABRT, sleeps)?.core_dumped() {
         println!("SKIPPED: this kernel leaves no core of anyone");
         return Ok(());
     }
     for signal in [Signal::SIGABRT, Signal::SIGSEGV] {
         let folder = tempfile::tempdir()?;
-        let answers = || host.agent.cli(["status"]).is_ok_and(|ran| ran.success());
+        let answers = |_| host.agent.cli(["status"]).is_ok_and(|ran| ran.success());
         let status = killed(&host.agent.run_command(), folder.path(), signal, answers)?;
         assert_eq!((status.signal(), status.core_dumped()), (Some(signal as i32), false), "{signal}");
         let left: Vec<_> = fs::read_dir(folder.path())?.map(|entry| entry.map(|entry| entry.file_name())).collect();

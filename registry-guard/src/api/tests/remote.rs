@@ -142,6 +142,20 @@ async fn who_asks_for_a_token_in_the_wrong_way_is_told_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn who_asks_too_often_at_once_is_told_to_wait_and_served_later() {
+    let served = served();
+    let credentials = credentials();
+    let all = futures::future::join_all((0..40).map(|_| ask_token(&served, &credentials))).await;
+    let busy: Vec<_> = all.iter().filter(|answer| answer.status != 200).collect();
+    assert!((1..=36).contains(&busy.len()), "{} of 40 were told to wait", busy.len());
+    for answer in busy {
+        assert_eq!((answer.status, &answer.body["error"]), (429, &json!("temporarily_unavailable")), "{}", answer.body);
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    assert_eq!(ask_token(&served, &credentials).await.status, 200);
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_else_answers_and_the_way_to_one_is_shown() {
     let served = served();
     for (method, path) in [
