@@ -24,13 +24,12 @@ impl Sdk {
     /// The Python that has the SDK: of the virtual environment that `cargo xtask setup` makes in the target folder, or of the one
     /// that `REGISTRY_GUARD_SDK` names. `None` if there is neither.
     pub fn python() -> Result<Option<PathBuf>> {
-        let environment = match env::var_os("REGISTRY_GUARD_SDK") {
-            Some(folder) => PathBuf::from(folder),
-            None => {
-                let test = env::current_exe()?;
-                // target/debug/deps/test
-                test.ancestors().nth(3).context("the test is in no target folder")?.join("azure-sdk")
-            }
+        let environment = if let Some(folder) = env::var_os("REGISTRY_GUARD_SDK") {
+            PathBuf::from(folder)
+        } else {
+            let test = env::current_exe()?;
+            // target/debug/deps/test
+            test.ancestors().nth(3).context("the test is in no target folder")?.join("azure-sdk")
         };
         let python = environment.join("bin/python");
         Ok(python.is_file().then_some(python))
