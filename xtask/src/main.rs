@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one entry for building, showing, testing and measuring registry-guard.
 
+mod az_test;
 mod build_ebpf;
 mod check;
 mod demo;
@@ -27,6 +28,8 @@ struct Arguments {
 enum Verb {
     /// Install what this machine lacks to build, show and test registry-guard
     Setup(setup::Arguments),
+    /// Install the real azure-cli (730 MB) and replay every command of Azure's articles against a guarded registry, as root
+    AzTest,
     /// Build the kernel programs alone and tell what became of them
     BuildEbpf,
     /// Check format, lints, documentation and dependencies
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
 fn run(verb: &Verb) -> Result<()> {
     match verb {
         Verb::Setup(arguments) => setup::run(arguments),
+        Verb::AzTest => az_test::run(),
         Verb::BuildEbpf => build_ebpf::run(),
         Verb::Check => check::run(),
         Verb::Demo => demo::run(),

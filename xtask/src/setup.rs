@@ -5,6 +5,7 @@ mod debian;
 mod deny;
 mod linker;
 mod nightly;
+pub(crate) mod python;
 mod tools;
 
 use std::time::Instant;
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ("rust", components::ensure),
         ("nightly", nightly::ensure),
         ("bpf-linker", linker::ensure),
+        ("azure sdk", python::ensure_sdk),
     ];
     if arguments.with_deny {
         steps.push(("cargo-deny", deny::ensure));

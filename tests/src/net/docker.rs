@@ -65,6 +65,16 @@ impl<'a> Docker<'a> {
         timed::run(&mut command, limit)
     }
 
+    /// Where the client is that commands it.
+    pub(super) fn client(&self) -> &Client {
+        self.client
+    }
+
+    /// Tells a `docker` that another program runs which configuration and daemon to take.
+    pub(super) fn offer_to(&self, command: &mut Command) {
+        command.env("DOCKER_HOST", socket(&self.folder)).env("DOCKER_CONFIG", self.folder.join("config"));
+    }
+
     fn command(&self, verb: &str) -> Command {
         let mut command = self.client.tool(Self::CLIENT);
         command.env("DOCKER_CONFIG", self.folder.join("config")).arg("--host").arg(socket(&self.folder)).arg(verb);
