@@ -141,7 +141,8 @@ fn hold_mounts(network: &Network, registry: &DockerRegistry) -> Result<Daemon> {
     let folder = network.folder().join("site");
     fs::create_dir(&folder)?;
     let name = Network::LOGIN_SERVER;
-    let data = "203.0.113.11 contoso.local.data.example.com\n203.0.113.12 layers.example.com";
+    let data =
+        "203.0.113.11 contoso.local.data.example.com\n203.0.113.12 layers.example.com\n203.0.113.10 guard.example.com";
     let hosts = format!("{} {name}\n{} {name}\n{data}", Network::REGISTRY_V4, Network::REGISTRY_V6);
     let certificate = registry.certificate();
     let mut command = Command::new("unshare");
