@@ -53,11 +53,8 @@ impl Block {
     fn kind(info: &str, text: &str, line: usize) -> Result<Kind> {
         let (language, marks) = info.split_once(' ').unwrap_or((info, ""));
         if let Some(why) = marks.strip_prefix("not-tried:") {
-            ensure!(
-                language == "console" && !why.trim().is_empty(),
-                "only console blocks are tried, and a reason is due"
-            );
-            let commands = console::steps(text, line + 1)?.len();
+            ensure!(matches!(language, "console" | "python") && !why.trim().is_empty(), "a reason is due");
+            let commands = if language == "console" { console::steps(text, line + 1)?.len() } else { 1 };
             return Ok(Kind::NotTried { commands, why: why.trim().to_owned() });
         }
         let marks: Vec<&str> = marks.split(' ').filter(|mark| !mark.is_empty() && *mark != "setup").collect();
@@ -79,7 +76,7 @@ impl Block {
             }
             ("toml" | "yaml" | "json" | "text" | "http", []) => Ok(Kind::Shown),
             _ => bail!(
-                "accepted: console, console stays, console not-tried: WHY; toml, yaml or json, each alone, with file=PATH or \
+                "accepted: console, console stays, console or python not-tried: WHY; toml, yaml or json, each alone, with file=PATH or \
                  with append=PATH; text; http"
             ),
         }

@@ -21,19 +21,24 @@ pub(super) fn steps(text: &str, first_line: usize) -> Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
     let mut is_open = false;
     for (line, number) in text.lines().zip(first_line..) {
-        match (steps.last_mut(), prompt(line), line.strip_prefix("> ")) {
-            (Some(step), _, more) if is_open => step.command.push_str(&format!("\n{}", more.unwrap_or(line))),
+        match (steps.last_mut(), prompt(line), continuation(line)) {
+            (Some(step), _, more) if is_open => step.command.extend(["\n", more.unwrap_or(line)]),
             (_, Some((machine, command)), _) => {
                 let machine = (!machine.is_empty()).then(|| machine.to_owned());
                 steps.push(Step { line: number, machine, command: command.to_owned(), shown: String::new() });
             }
-            (Some(step), None, Some(more)) if step.shown.is_empty() => step.command.push_str(&format!("\n{more}")),
-            (Some(step), None, _) => step.shown.push_str(&format!("{line}\n")),
+            (Some(step), None, Some(more)) if step.shown.is_empty() => step.command.extend(["\n", more]),
+            (Some(step), None, _) => step.shown.extend([line, "\n"]),
             (None, None, _) => ensure!(line.is_empty(), "line {number}: `{line}` stands before any prompt"),
         }
         is_open = line.ends_with('\\') && steps.last().is_some_and(|step| step.shown.is_empty());
     }
     Ok(steps)
+}
+
+/// What bash prompts for when a command goes on.
+fn continuation(line: &str) -> Option<&str> {
+    line.strip_prefix("> ").or((line == ">").then_some(""))
 }
 
 /// The name before a `$ ` and what follows it, if the line is a prompt.

@@ -29,7 +29,7 @@ pub(super) fn holds(shown: &str, printed: &str) -> Result<bool> {
 
 /// Without spaces at the end of lines, and with names for what varies.
 fn plain(text: &str) -> Result<String> {
-    let mut plain: String = text.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let mut plain: String = text.trim_end().lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
     for (name, pattern) in VARIES {
         plain = Regex::new(pattern)?.replace_all(&plain, name).into_owned();
     }

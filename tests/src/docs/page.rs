@@ -17,6 +17,8 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// The commands of ours that stand in running text.
     pub mentioned: Vec<String>,
+    /// Where its links lead.
+    pub links: Vec<String>,
 }
 
 impl Page {
@@ -40,7 +42,7 @@ impl Page {
 
     /// Reads a page; `problems` gets a line for each block that is not marked as it has to be.
     fn parse(name: &str, text: &str, problems: &mut Vec<String>) -> Self {
-        let mut page = Self { name: name.to_owned(), blocks: Vec::new(), mentioned: Vec::new() };
+        let mut page = Self { name: name.to_owned(), blocks: Vec::new(), mentioned: Vec::new(), links: Vec::new() };
         let mut open: Option<(String, usize, String)> = None;
         for (event, range) in Parser::new(text).into_offset_iter() {
             match event {
@@ -63,6 +65,7 @@ impl Page {
                     }
                 }
                 Event::Code(code) if code.starts_with("registry-guard ") => page.mentioned.push(code.to_string()),
+                Event::Start(Tag::Link { dest_url, .. }) => page.links.push(dest_url.to_string()),
                 _ => {}
             }
         }

@@ -15,8 +15,9 @@ use super::network::Network;
 
 /// The machines of the documentation: the registry's host, whose one NIC is `eth0`, a router, and clients behind it.
 ///
-/// All of them see a file system in which `/etc`, `/run`, `/var/lib` and `/usr/local/sbin` are their own: the program under test is
-/// installed, the registry's certificate is there and trusted, its name resolves, and nothing is configured.
+/// All of them see one file system, in which `/etc`, `/run`, `/root`, `/tmp`, `/usr/local` and `/var/lib` are theirs and the rest is
+/// read-only: the program under test is installed, the registry's certificate is there and trusted, its names resolve, and
+/// nothing is configured.
 #[derive(Debug)]
 pub struct Site {
     machines: Vec<(&'static str, Namespace)>,
@@ -67,7 +68,7 @@ impl Site {
         let mut shell = Command::new("nsenter");
         shell.arg(format!("--target={}", self.mounts.pid())).arg("--mount");
         shell.arg(format!("--net={}", namespace.path().display()));
-        shell.args(["--wd=/", "--", "bash", "--norc", "-c", &format!("exec 2>&1\n{command}")]);
+        shell.args(["--wd=/root", "--", "bash", "--norc", "-c", &format!("exec 2>&1\n{command}")]);
         shell.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         shell.env("HOME", "/root").env("LC_ALL", "C.UTF-8");
         Ok(shell)
@@ -119,25 +120,30 @@ fn hold_mounts(network: &Network, registry: &DockerRegistry) -> Result<Daemon> {
     const SCRIPT: &str = r#"
         mount -t tmpfs tmpfs "$0"
         cp -a /etc "$0/etc"
-        mkdir -p "$0/etc/ssl/contoso" "$0/sbin"
+        mkdir -p "$0/etc/ssl/contoso" "$0/local/sbin"
         cp "$1" "$0/etc/ssl/contoso/fullchain.pem"
         cp "$2" "$0/etc/ssl/contoso/key.pem"
         cat "$3" >> "$0/etc/ssl/certs/ca-certificates.crt"
         printf '127.0.0.1 localhost\n%s\n' "$4" > "$0/etc/hosts"
         rm -rf "$0/etc/registry-guard"
-        touch "$0/sbin/registry-guard"
-        mount --bind "$5" "$0/sbin/registry-guard"
+        touch "$0/local/sbin/registry-guard"
+        mount --bind "$5" "$0/local/sbin/registry-guard"
         mount --bind "$0/etc" /etc
-        mount --rbind "$0/sbin" /usr/local/sbin
+        mount --rbind "$0/local" /usr/local
         mount -t tmpfs tmpfs /var/lib
         mount -t tmpfs -o mode=0755 tmpfs /run
+        mount -t tmpfs tmpfs /root
+        mount -t tmpfs tmpfs /tmp
+        mount -o remount,bind,ro /
         echo ready
         exec sleep infinity
     "#;
     let folder = network.folder().join("site");
     fs::create_dir(&folder)?;
-    let hosts =
-        format!("{} {name}\n{} {name}", Network::REGISTRY_V4, Network::REGISTRY_V6, name = Network::LOGIN_SERVER);
+    let name = Network::LOGIN_SERVER;
+    let data =
+        "203.0.113.11 contoso.local.data.example.com\n203.0.113.12 layers.example.com\n203.0.113.10 guard.example.com";
+    let hosts = format!("{} {name}\n{} {name}\n{data}", Network::REGISTRY_V4, Network::REGISTRY_V6);
     let certificate = registry.certificate();
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "--", "sh", "-ec", SCRIPT]).arg(&folder);

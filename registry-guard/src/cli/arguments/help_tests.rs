@@ -25,7 +25,7 @@ fn text(styled: Option<&StyledStr>) -> String {
     styled.map(StyledStr::to_string).unwrap_or_default()
 }
 
-/// The words of a command line, up to where the shell would take its output elsewhere.
+/// The words of the command of ours in a line, up to where the shell would take its output elsewhere.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for (index, part) in line.split('"').enumerate() {
@@ -37,6 +37,8 @@ fn words(line: &str) -> Vec<String> {
             words.last_mut().unwrap().push_str(piece);
         }
     }
+    let start = words.iter().position(|word| word == "registry-guard").unwrap_or(0);
+    words.drain(..start);
     let end = words.iter().position(|word| word == "|" || word == ">").unwrap_or(words.len());
     words.truncate(end);
     // Only a pair of quotes can make an empty word.
