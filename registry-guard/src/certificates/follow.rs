@@ -1,27 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::files::Expiry;
 use super::{CertificateFileError, CertificateFiles, Owner};
 use crate::handover::Certificate;
-use crate::watched;
-
-/// Whoever renews a certificate writes more than one file. This much quiet ends that.
-const QUIET: Duration = Duration::from_millis(200);
-
-/// So many events are waited for at most.
-const MOST_EVENTS: usize = 50;
-
-/// Not every file system reports changes, and a report can be lost.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
+use crate::watched::{self, Watched};
 
 /// The certificates by their owners.
 pub(crate) type Certificates = Arc<BTreeMap<Owner, Certificate>>;
@@ -37,36 +24,10 @@ pub(crate) async fn follow(files: Vec<CertificateFiles>, certificates: watch::Se
     if files.is_empty() {
         return;
     }
-    let (tell, mut changes) = mpsc::channel(1);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_change(event.kind)) {
-            // One that waits already is enough.
-            let _ = tell.try_send(());
-        }
-    });
-    if let Err(problem) = &watcher {
-        warn!(%problem, "cannot watch certificates; they are read again once in a minute");
-    }
-    let mut follower = Follower {
-        files,
-        watcher: watcher.ok(),
-        folders: BTreeSet::new(),
-        told: BTreeMap::new(),
-        expiry: BTreeMap::new(),
-    };
-    let mut again = interval(LOOK_AGAIN);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (watched, mut changes) = watched::watch("certificates");
+    let mut follower = Follower { files, watched, told: BTreeMap::new(), expiry: BTreeMap::new() };
     loop {
-        tokio::select! {
-            _ = again.tick() => {}
-            Some(()) = changes.recv() => {
-                for _ in 0..MOST_EVENTS {
-                    if timeout(QUIET, changes.recv()).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        }
+        changes.next().await;
         let before = Arc::clone(&certificates.borrow());
         let looked = tokio::task::spawn_blocking(move || {
             let found = follower.look(&before);
@@ -82,16 +43,9 @@ pub(crate) async fn follow(files: Vec<CertificateFiles>, certificates: watch::Se
     }
 }
 
-/// To read a file is an event too, and no reason to read it again.
-fn is_change(kind: EventKind) -> bool {
-    !matches!(kind, EventKind::Access(_)) || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
-}
-
 struct Follower {
     files: Vec<CertificateFiles>,
-    watcher: Option<RecommendedWatcher>,
-    /// Those that are watched.
-    folders: BTreeSet<PathBuf>,
+    watched: Watched,
     /// What was said last of an owner whose files cannot be used.
     told: BTreeMap<Owner, String>,
     expiry: BTreeMap<Owner, Expiry>,
@@ -127,18 +81,8 @@ impl Follower {
     }
 
     fn watch(&mut self) {
-        let Some(watcher) = &mut self.watcher else {
-            return;
-        };
         let paths = self.files.iter().flat_map(|files| [&files.chain, &files.key]);
-        let wanted: BTreeSet<PathBuf> = paths.flat_map(|path| watched::folders(path)).collect();
-        for gone in self.folders.difference(&wanted) {
-            // It may have been removed, which ends the watch too.
-            let _ = watcher.unwatch(gone);
-        }
-        // Those watched already are watched again: a folder may have been made anew under the same name.
-        let watching = wanted.into_iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
-        self.folders = watching.collect();
+        self.watched.follow(paths.flat_map(|path| watched::folders(path)).collect());
     }
 
     fn tell_expiry(&mut self, certificates: &BTreeMap<Owner, Certificate>) {

@@ -1,26 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::PoisonError;
-use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
 use super::find::{Candidate, Files, Identity, read};
 use crate::agent::Agent;
-use crate::watched;
-
-/// A download is written in many steps. This much quiet ends them; what is read too early is read again once it changes.
-const QUIET: Duration = Duration::from_millis(500);
-
-/// So many events are waited for at most.
-const MOST_EVENTS: usize = 50;
-
-/// Not every file system reports changes, a report can be lost, and a rule that was in a file's way can go.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
+use crate::watched::{self, Watched};
 
 impl Agent {
     /// Why what is at the watched path was not imported, if it was not.
@@ -41,37 +27,10 @@ impl Agent {
 /// Imports what is at the watched path, now and whenever something newer is there. Nothing in a file ends it.
 pub(in crate::agent) async fn follow(agent: Agent) {
     let Some(path) = agent.config().service_tags.watch.clone() else { return };
-    let (tell, mut changes) = mpsc::channel(1);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_change(event.kind)) {
-            // One that waits already is enough.
-            let _ = tell.try_send(());
-        }
-    });
-    if let Err(problem) = &watcher {
-        warn!(%problem, "cannot watch for service tags; their path is looked at once in a minute");
-    }
-    let mut follower = Follower {
-        agent,
-        path,
-        watcher: watcher.ok(),
-        folders: BTreeSet::new(),
-        files: Files::default(),
-        tried: BTreeMap::new(),
-    };
-    let mut again = interval(LOOK_AGAIN);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (watched, mut changes) = watched::watch("service tags");
+    let mut follower = Follower { agent, path, watched, files: Files::default(), tried: BTreeMap::new() };
     loop {
-        tokio::select! {
-            _ = again.tick() => {}
-            Some(()) = changes.recv() => {
-                for _ in 0..MOST_EVENTS {
-                    if timeout(QUIET, changes.recv()).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        }
+        changes.next().await;
         let looked = tokio::task::spawn_blocking(move || {
             follower.look();
             follower
@@ -81,17 +40,10 @@ pub(in crate::agent) async fn follow(agent: Agent) {
     }
 }
 
-/// To read a file is an event too, and no reason to read it again.
-fn is_change(kind: EventKind) -> bool {
-    !matches!(kind, EventKind::Access(_)) || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
-}
-
 struct Follower {
     agent: Agent,
     path: PathBuf,
-    watcher: Option<RecommendedWatcher>,
-    /// Those that are watched.
-    folders: BTreeSet<PathBuf>,
+    watched: Watched,
     files: Files,
     /// At which revision each file was tried, and why it was refused if it was.
     tried: BTreeMap<PathBuf, (Identity, u64, Option<String>)>,
@@ -167,18 +119,11 @@ impl Follower {
     }
 
     fn watch(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
         let mut wanted = watched::folders(&self.path);
         if self.path.is_dir() {
             wanted.insert(self.path.clone());
         }
-        for gone in self.folders.difference(&wanted) {
-            // It may have been removed, which ends the watch too.
-            let _ = watcher.unwatch(gone);
-        }
-        // Those watched already are watched again: a folder may have been made anew under the same name.
-        let watching = wanted.into_iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
-        self.folders = watching.collect();
+        self.watched.follow(wanted);
     }
 }
 

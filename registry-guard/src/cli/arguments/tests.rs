@@ -189,6 +189,20 @@ fn a_rule_names_an_address_or_a_subnet_and_not_both() {
 }
 
 #[test]
+fn a_rule_may_name_a_service_tag_and_nothing_beside_it() {
+    assert_eq!(
+        source("--service-tag Storage.WestEurope").unwrap(),
+        RuleSource::ServiceTag("Storage.WestEurope".into())
+    );
+    for other in ["--ip-address 203.0.113.9", "--subnet /x", "--subnet ci --vnet-name office"] {
+        usage_error(&format!("network-rule add -n contoso --service-tag Storage {other}"));
+    }
+    usage_error("network-rule add -n contoso --service-tag ''");
+    usage_error("service-tag import");
+    usage_error("service-tag show");
+}
+
+#[test]
 fn a_subnet_is_an_id_or_a_name_with_its_network() {
     assert_eq!(source("--subnet /subscriptions/0/x").unwrap(), RuleSource::Subnet("/subscriptions/0/x".into()));
     let RuleSource::Subnet(id) = source("--subnet ci --vnet-name office").unwrap() else { unreachable!() };

@@ -14,6 +14,7 @@ const COLUMNS: &[Column] = &[
     ("VERDICT", "/verdict"),
     ("REASON", "/reason"),
     ("RULE", "/rule"),
+    ("PREFIX", "/prefix"),
     ("ENDPOINT", "/endpoint"),
     ("REVISION", "/revision"),
     ("MESSAGE", "/message"),
