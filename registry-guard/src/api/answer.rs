@@ -37,12 +37,12 @@ pub(super) fn ok_at(revision: u64, body: &impl Serialize) -> Answer {
 }
 
 /// 304 for a reader who has what there is at `revision`.
-pub(super) fn not_modified(revision: u64) -> Answer {
+pub(super) fn not_modified(revision: u64) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     if let Ok(tag) = HeaderValue::from_str(&etag(revision)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    Ok(response)
+    response
 }
 
 /// The answer to a removal: what there was, and what became of it.

@@ -104,7 +104,7 @@ fn view(network: &VirtualNetwork, revision: u64) -> View<'_> {
 fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
     let policy = agent.policy();
     if known.is(policy.revision) {
-        return not_modified(policy.revision);
+        return Ok(not_modified(policy.revision));
     }
     ok_at(policy.revision, &view(policy.find_network(name)?, policy.revision))
 }

@@ -41,7 +41,7 @@ pub(super) async fn export(State(agent): State<Shared>, uri: Uri, known: Known) 
         let wish = Wish::read(&uri)?;
         let policy = agent.policy();
         if known.is(policy.revision) {
-            return not_modified(policy.revision);
+            return Ok(not_modified(policy.revision));
         }
         ok_at(policy.revision, &Document::of(&policy, wish.registry.as_deref())?)
     })

@@ -112,7 +112,7 @@ impl SubnetBody {
 fn whole(agent: &dyn Backend, known: &Known, network: &str, name: &str) -> Answer {
     let policy = agent.policy();
     if known.is(policy.revision) {
-        return not_modified(policy.revision);
+        return Ok(not_modified(policy.revision));
     }
     let network = policy.find_network(network)?;
     ok_at(policy.revision, &SubnetView::new(network, network.find_subnet(name)?, policy.revision))

@@ -28,7 +28,14 @@ pub(crate) struct Call {
     path: String,
     if_match: Option<Revision>,
     must_be_new: bool,
-    body: Option<Bytes>,
+    body: Option<Content>,
+}
+
+/// What goes along with a request.
+enum Content {
+    Value(serde_json::Value),
+    /// JSON already.
+    Bytes(Bytes),
 }
 
 impl Call {
@@ -44,12 +51,12 @@ impl Call {
 
     /// Creates or replaces.
     pub(crate) fn put(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(bytes(&body)), ..Self::new(Method::PUT, path) }
+        Self { body: Some(Content::Value(body)), ..Self::new(Method::PUT, path) }
     }
 
     /// Changes what the body names, keeps the rest.
     pub(crate) fn patch(path: String, body: serde_json::Value) -> Self {
-        Self { body: Some(bytes(&body)), ..Self::new(Method::PATCH, path) }
+        Self { body: Some(Content::Value(body)), ..Self::new(Method::PATCH, path) }
     }
 
     /// Removes.
@@ -59,12 +66,12 @@ impl Call {
 
     /// Asks.
     pub(crate) fn post(path: String, body: serde_json::Value) -> Self {
-        Self::post_json(path, bytes(&body))
+        Self { body: Some(Content::Value(body)), ..Self::new(Method::POST, path) }
     }
 
     /// As [`post`](Self::post), with what is JSON already.
     pub(crate) fn post_json(path: String, body: Bytes) -> Self {
-        Self { body: Some(body), ..Self::new(Method::POST, path) }
+        Self { body: Some(Content::Bytes(body)), ..Self::new(Method::POST, path) }
     }
 
     /// Refused unless the policy is at this revision.
@@ -90,7 +97,10 @@ impl Call {
         let body = match self.body {
             Some(body) => {
                 request = request.header(CONTENT_TYPE, "application/json");
-                body
+                match body {
+                    Content::Value(value) => Bytes::from(value.to_string()),
+                    Content::Bytes(bytes) => bytes,
+                }
             }
             None => Bytes::new(),
         };
@@ -100,10 +110,6 @@ impl Call {
             ))
         })
     }
-}
-
-fn bytes(body: &serde_json::Value) -> Bytes {
-    Bytes::from(body.to_string())
 }
 
 /// The agent behind one socket.

@@ -84,7 +84,7 @@ fn asks_for_minimal(uri: &Uri) -> bool {
 fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
     let policy = agent.policy();
     if known.is(policy.revision) {
-        return not_modified(policy.revision);
+        return Ok(not_modified(policy.revision));
     }
     let registry = policy.find_registry(name)?;
     ok_at(policy.revision, &view(agent, &policy, registry))
