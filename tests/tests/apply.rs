@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tests::net::{Agent, GuardConfig, Listener, Network, Outcome};
+use tests::net::{Agent, GuardConfig, Listener, Network, Outcome, eventually};
 
 const REGISTRY: &str = GuardConfig::REGISTRY;
 
@@ -293,11 +293,23 @@ fn a_rule_that_must_be_new_is_made_by_one_of_many() -> Result<()> {
     Ok(())
 }
 
+/// Whether the state of each thread is `T`: what follows the name in parentheses (proc_pid_stat(5)).
+fn is_stopped(pid: Pid) -> Result<bool> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = std::fs::read_to_string(task?.path().join("stat"))?;
+        if !stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 #[test]
 fn a_stopped_agent_is_told_from_a_busy_one() -> Result<()> {
     let (_network, _office, agent) = guarded()?;
     let pid = Pid::from_raw(agent.pid().context("a running agent")?.try_into()?);
     kill(pid, Signal::SIGSTOP)?;
+    eventually("every thread of the agent is stopped", || is_stopped(pid))?;
     let asked =
         agent.cli(["--agent-timeout", "1", "network-rule", "add", "-n", REGISTRY, "--ip-address", "203.0.113.9"]);
     kill(pid, Signal::SIGCONT)?;

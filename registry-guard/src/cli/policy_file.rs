@@ -91,7 +91,7 @@ mod tests {
             ("version: 1\nregistries:\n- name: a\n  name: b\n", "registries[0]: duplicate field `name`"),
             ("version: 1\nregistries: []\nregistries: []\n", "duplicate field `registries`"),
             ("version: 1\n---\nversion: 1\n", "more than one document"),
-            ("version: 1\n\tx", "found character that cannot start any token"),
+            ("version: 1\n\tx", "found a tab character"),
             (
                 r#"{"version": 1, "registries": [{"name": "a", "defaultAction": null}]}"#,
                 "registries[0].defaultAction: invalid type: null",

@@ -66,7 +66,7 @@ impl StandInAgent {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.folder.path().join("control.sock"), std::time::Duration::from_secs(60))
+        Client::new(self.folder.path().join("control.sock"), std::time::Duration::from_mins(1))
     }
 
     pub(crate) fn seen(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
