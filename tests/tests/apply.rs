@@ -293,7 +293,7 @@ fn a_rule_that_must_be_new_is_made_by_one_of_many() -> Result<()> {
     Ok(())
 }
 
-/// Whether the state of each thread is `T`: what follows the name in parentheses (proc_pid_stat(5)).
+/// Whether the state of each thread is `T`: what follows the name in parentheses (`proc_pid_stat(5)`).
 fn is_stopped(pid: Pid) -> Result<bool> {
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let stat = std::fs::read_to_string(task?.path().join("stat"))?;
