@@ -103,7 +103,7 @@ async fn dispatch_service_tag(
 ) -> Result<(), Failure> {
     match command {
         ServiceTagCommand::Import(it) => {
-            service_tag::import(session(terminal, socket, it.output), &it.file, it.verbose, it.if_match).await
+            service_tag::import(session(terminal, socket, it.output), &it.file, it.prefixes, it.if_match).await
         }
         ServiceTagCommand::List(it) => service_tag::list(session(terminal, socket, it.output)).await,
         ServiceTagCommand::Show(it) => service_tag::show(session(terminal, socket, it.output), &it.name).await,

@@ -29,7 +29,7 @@ cloud, and one that would leave a Deny rule without prefixes. A rule whose tag i
 
 Examples:
   registry-guard service-tag import ServiceTags_Public_20260720.json
-  registry-guard service-tag import ServiceTags_Public_20260720.json --verbose --query \"tagsChanged[?name=='Sql']\"
+  registry-guard service-tag import ServiceTags_Public_20260720.json --prefixes --query \"tagsChanged[?name=='Sql']\"
   curl -fsS \"$URL\" | registry-guard service-tag import -")]
 pub(crate) struct ImportArguments {
     /// The published file; - is standard input
@@ -37,7 +37,7 @@ pub(crate) struct ImportArguments {
     pub(crate) file: PathBuf,
     /// Also print each prefix that was added to or removed from a tag
     #[arg(long)]
-    pub(crate) verbose: bool,
+    pub(crate) prefixes: bool,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]

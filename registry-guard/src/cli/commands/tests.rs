@@ -411,7 +411,7 @@ async fn a_file_of_service_tags_travels_as_it_is_and_warnings_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ServiceTags_Public_1.json");
     std::fs::write(&path, r#"{"changeNumber": 8}"#).unwrap();
-    let printed = agent.run(&format!("service-tag import {} --verbose --if-match 8", path.display())).await;
+    let printed = agent.run(&format!("service-tag import {} --prefixes --if-match 8", path.display())).await;
     assert_eq!((printed.code, printed.err.as_str()), (0, "WARNING: rule A allows nobody\n"));
     assert_eq!(parsed(&printed.out), parsed(answer));
     let table = agent.run(&format!("service-tag import {} -o table", path.display())).await.out;
