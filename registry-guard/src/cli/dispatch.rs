@@ -103,7 +103,8 @@ async fn dispatch_service_tag(
 ) -> Result<(), Failure> {
     match command {
         ServiceTagCommand::Import(it) => {
-            service_tag::import(session(terminal, socket, it.output), &it.file, it.verbose, it.if_match).await
+            let verbose = it.output.shared.verbose;
+            service_tag::import(session(terminal, socket, it.output), &it.file, verbose, it.if_match).await
         }
         ServiceTagCommand::List(it) => service_tag::list(session(terminal, socket, it.output)).await,
         ServiceTagCommand::Show(it) => service_tag::show(session(terminal, socket, it.output), &it.name).await,

@@ -24,7 +24,7 @@ pub(crate) enum ServiceTagCommand {
 #[command(after_help = "\
 The file is the JSON that the cloud publishes each week (ServiceTags_Public_*.json), or what `az network list-service-tags` \
 prints. It takes the place of the one that is held in one step, in every registry whose rules name a tag of it, and the \
-answer says what was added and removed. Refused, with nothing changed: a file that is not whole, not newer, or of another \
+answer says what was added and removed; with --verbose, which prefixes of which tag. Refused, with nothing changed: a file that is not whole, not newer, or of another \
 cloud, and one that would leave a Deny rule without prefixes. A rule whose tag is gone stays, allows nobody, and is named.
 
 Examples:
@@ -35,9 +35,6 @@ pub(crate) struct ImportArguments {
     /// The published file; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Also print each prefix that was added to or removed from a tag
-    #[arg(long)]
-    pub(crate) verbose: bool,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
