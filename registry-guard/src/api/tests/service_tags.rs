@@ -87,7 +87,7 @@ async fn a_refused_file_changes_nothing() {
         assert_refused(&served.ask("PUT", &service_tags_id(), &[], body).await, status, code, words);
     }
     let stale = served.ask("PUT", &service_tags_id(), &[("if-match", "\"7\"")], whole.clone().into_bytes()).await;
-    assert_refused(&stale, 412, "ConditionNotMet", "the policy is at revision 8");
+    assert_refused(&stale, 412, "PreconditionFailed", "the policy is at revision 8");
     let held = served.get(&service_tags_id()).await.body;
     assert_eq!((&held["changeNumber"], &held["revision"]), (&json!(7), &json!(8)));
     let matching = served.ask("PUT", &service_tags_id(), &[("if-match", "\"8\"")], whole.into_bytes()).await;
@@ -129,6 +129,8 @@ async fn a_service_tag_rule_is_one_resource_in_any_case() {
     for (key, value) in [("revision", json!(9)), ("changed", json!(true)), ("destroyedConnections", json!(2))] {
         put[key] = value;
     }
+    put["note"] =
+        json!("the default action of registry Contoso is Deny as well, so the rule only counts inside of others");
     assert_eq!((answer.status, answer.body), (200, put));
     assert_refused(&served.send("PUT", &rule("storage"), &json!({})).await, 409, "Conflict", "Deny rule");
     assert_eq!(served.get(&format!("{}/ServiceTagRules", contoso())).await.body, json!({"value": [one]}));
