@@ -68,7 +68,7 @@ impl Site {
         let mut shell = Command::new("nsenter");
         shell.arg(format!("--target={}", self.mounts.pid())).arg("--mount");
         shell.arg(format!("--net={}", namespace.path().display()));
-        shell.args(["--wd=/root", "--", "bash", "--norc", "-c", &format!("exec 2>&1\n{command}")]);
+        shell.args(["--", "bash", "--norc", "-c", &format!("exec 2>&1\ncd\n{command}")]);
         shell.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         shell.env("HOME", "/root").env("LC_ALL", "C.UTF-8");
         Ok(shell)

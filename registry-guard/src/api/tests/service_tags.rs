@@ -132,6 +132,8 @@ async fn a_service_tag_rule_is_one_resource_in_any_case() {
     {
         put[key] = value;
     }
+    put["note"] =
+        json!("the default action of registry Contoso is Deny as well, so the rule only counts inside of others");
     assert_eq!((answer.status, answer.body), (200, put));
     assert_refused(&served.send("PUT", &rule("storage"), &json!({})).await, 409, "Conflict", "Deny rule");
     assert_eq!(served.get(&format!("{}/ServiceTagRules", contoso())).await.body, json!({"value": [one]}));

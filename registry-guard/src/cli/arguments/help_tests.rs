@@ -48,9 +48,10 @@ fn words(line: &str) -> Vec<String> {
 
 /// The command lines of a help text, whose long ones are broken with a backslash.
 fn examples(help: &str) -> Vec<String> {
-    let lines = help.replace("\\\n", " ");
-    let after = lines.split_once("Example").map(|(_, after)| after.to_owned()).unwrap_or_default();
-    after.lines().skip(1).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    let help = help.replace("\\\n", " ");
+    let is_headline = |line: &&str| matches!(*line, "Example:" | "Examples:");
+    let lines = help.lines().skip_while(|line| !is_headline(line)).skip(1);
+    lines.take_while(|line| line.starts_with(' ')).map(|line| line.trim().to_owned()).collect()
 }
 
 #[test]
