@@ -15,10 +15,9 @@ fn registry_guard(arguments: &[&str]) -> Result<Ran> {
 
 /// What bash offers for the last of these words, when Tab is pressed behind it.
 fn completed(line: &[&str]) -> Result<Vec<String>> {
-    let script = registry_guard(&["completions", "bash"])?.expect_success()?.stdout;
     // What bash sets before it calls the function that `complete` names, with the command, the word and the word before.
     let press_tab = r#"
-        eval "$SCRIPT"
+        source <("$PROGRAM" completions bash)
         COMP_WORDS=("$@")
         COMP_CWORD=$(($# - 1))
         COMP_LINE="$*"
@@ -28,7 +27,7 @@ fn completed(line: &[&str]) -> Result<Vec<String>> {
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", press_tab, "bash", "registry-guard"]).args(line).env("SCRIPT", script);
+    bash.args(["--norc", "-c", press_tab, "bash", "registry-guard"]).args(line).env("PROGRAM", program()?);
     let ran = run(&mut bash, MINUTE)?.expect_success()?;
     ensure!(ran.stderr.is_empty(), "bash complains: {}", ran.stderr);
     Ok(ran.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())

@@ -52,7 +52,8 @@ impl Page {
         let mut text = Vec::new();
         // Nothing can go wrong when it writes to memory.
         _ = Man::new(command).source(format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION"))).render(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        // Long flags leave nothing in a line of the synopsis that could be stretched to its end, of which groff warns.
+        String::from_utf8_lossy(&text).replacen(".SH SYNOPSIS", ".ad l\n.SH SYNOPSIS", 1)
     }
 
     fn environment(&self, sections: &Sections<'_>, roff: &mut Roff) {
