@@ -8,7 +8,7 @@ use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::{Condition, OnlyIfAbsent};
-use super::effect::why_none;
+use super::effect::{Named, why_none};
 use super::segment::Segments;
 use crate::agent::Changed;
 use crate::policy::{Action, Change, IpRule};
@@ -76,7 +76,7 @@ pub(super) async fn put(
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_ip_rule(&registry, &value)?;
-        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, None);
+        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Named::Prefix(&rule.prefix));
         ok_at(changed.revision, &View { note, ..view(&*agent, rule, None, Some(changed)) })
     })
     .await

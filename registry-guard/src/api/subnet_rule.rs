@@ -8,7 +8,7 @@ use super::answer::{Answer, Listed, Removed, blocking, ok, ok_at};
 use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::condition::{Condition, OnlyIfAbsent};
-use super::effect::why_none;
+use super::effect::{Named, why_none};
 use super::ip_rule::RuleBody;
 use super::segment::Segments;
 use crate::agent::Changed;
@@ -87,7 +87,7 @@ pub(super) async fn put(
         let changed = condition.change(&*agent, &change)?;
         let policy = agent.policy();
         let rule = policy.find_subnet_rule(&registry, &id)?;
-        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Some(&rule.subnet));
+        let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Named::Subnet(&rule.subnet));
         ok_at(changed.revision, &View { note, ..view(&*agent, &policy, rule, None, Some(changed)) })
     })
     .await
