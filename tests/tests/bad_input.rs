@@ -347,7 +347,7 @@ fn what_does_not_exist_is_named_with_what_does_and_exits_with_three() -> Result<
 fn a_change_of_another_revision_is_refused_and_names_both() -> Result<()> {
     let host = Host::new()?;
     let revision = host.agent.json(["status"])?["revision"].to_string();
-    let words: &[&str] = &["revision 3", &revision];
+    let words: &[&str] = &["revision \"3\"", &format!("at revision {revision}")];
     let stale = ["--if-match", "3"];
     let with_stale = |command: &[&'static str]| [command, &stale].concat();
     expect_refused(

@@ -28,7 +28,7 @@ pub struct ServiceTags {
 pub struct ServiceTag {
     /// The name as the file spells it.
     pub name: String,
-    /// The number of the last file that changed this tag, if the file says so. It is shown and decides nothing.
+    /// How often this tag changed, if the file says so: a higher number is newer.
     pub change_number: Option<u64>,
     /// The region, empty for a tag of all regions.
     pub region: String,

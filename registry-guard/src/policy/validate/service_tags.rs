@@ -94,13 +94,46 @@ fn refuse_other_cloud(tags: &ServiceTags, held: Option<&ServiceTags>, limits: &L
 }
 
 fn refuse_older(tags: &ServiceTags, held: &ServiceTags) -> Result<(), PolicyError> {
-    let problem = match tags.change_number.cmp(&held.change_number) {
-        Ordering::Greater => return Ok(()),
-        Ordering::Less => format!("is older than {}, which is held", held.change_number),
-        Ordering::Equal => "is held already, with other contents".to_owned(),
+    let problem = match age(tags, held) {
+        Age::Newer => return Ok(()),
+        Age::OlderBy(tag) => format!("is older than what is held, which has newer prefixes of service tag {tag}"),
+        Age::Older => format!("is older than {}, which is held", held.change_number),
+        Age::Same => "is held already, with other contents".to_owned(),
     };
     let accepted = format!("a file with a higher number than {}", held.change_number);
     Err(do_not_follow("changeNumber", &tags.change_number.to_string(), problem, accepted))
+}
+
+/// How a file compares with the one that is held.
+enum Age<'a> {
+    Newer,
+    /// Its number is not lower, but a tag of it is older, and none newer.
+    OlderBy(&'a str),
+    Older,
+    Same,
+}
+
+/// The numbers of single tags say what changed, and grow with each change. Where all of those that differ agree, they decide:
+/// files that were put together from parts have a number of their own. Otherwise the number of the file does.
+fn age<'a>(tags: &'a ServiceTags, held: &ServiceTags) -> Age<'a> {
+    let (mut newer, mut older) = (None, None);
+    for (key, tag) in &tags.tags {
+        let before = held.tags.get(key).and_then(|before| before.change_number);
+        match before.and_then(|before| Some(tag.change_number?.cmp(&before))) {
+            Some(Ordering::Greater) => newer = Some(&tag.name),
+            Some(Ordering::Less) => older = Some(&tag.name),
+            Some(Ordering::Equal) | None => {}
+        }
+    }
+    match (newer, older) {
+        (Some(_), None) => Age::Newer,
+        (None, Some(tag)) if tags.change_number >= held.change_number => Age::OlderBy(tag),
+        _ => match tags.change_number.cmp(&held.change_number) {
+            Ordering::Greater => Age::Newer,
+            Ordering::Less => Age::Older,
+            Ordering::Equal => Age::Same,
+        },
+    }
 }
 
 fn do_not_follow(field: &'static str, value: &str, problem: impl Into<String>, accepted: String) -> PolicyError {

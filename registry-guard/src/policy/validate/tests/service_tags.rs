@@ -159,6 +159,31 @@ fn only_a_newer_file_of_the_same_cloud_takes_the_place_of_another() {
 }
 
 #[test]
+fn the_numbers_of_the_tags_say_which_file_is_newer_before_that_of_the_file() {
+    let numbered = |file_number: u64, numbers: &[(&str, u64)]| {
+        let tags: Vec<_> = numbers
+            .iter()
+            .map(|(name, number)| {
+                let mut tag = tag(name, &["203.0.113.0/24"]);
+                tag["properties"]["changeNumber"] = (*number).into();
+                tag
+            })
+            .collect();
+        import(file(file_number, &tags))
+    };
+    let mut policy = policy();
+    assert_eq!(done(&mut policy, &numbered(375, &[("Sql", 5), ("Storage", 8)])), 1);
+    let (status, message) = refused(&policy, &numbered(400, &[("Sql", 4), ("Storage", 8)]));
+    assert!(status == 409 && message.contains("which has newer prefixes of service tag Sql"), "{status} {message}");
+    let (_, message) = refused(&policy, &numbered(374, &[("Sql", 4), ("Storage", 9)]));
+    assert!(message.contains("`374` is older than 375"), "tags that disagree leave it to the file: {message}");
+    let (_, message) = refused(&policy, &numbered(374, &[("Sql", 5), ("New", 1)]));
+    assert!(message.contains("`374` is older than 375"), "{message}");
+    assert_eq!(done(&mut policy, &numbered(301, &[("SQL", 6), ("Storage", 8)])), 1);
+    assert_eq!(held(&policy).change_number, 301);
+}
+
+#[test]
 fn the_cloud_of_the_configuration_counts_before_that_of_the_first_file() {
     let limits = |cloud: &str| Limits { service_tags_cloud: Some(cloud.into()), ..limits() };
     let public = weekly(3, &[], &[]);
