@@ -94,13 +94,16 @@ fn refuse_other_cloud(tags: &ServiceTags, held: Option<&ServiceTags>, limits: &L
 }
 
 fn refuse_older(tags: &ServiceTags, held: &ServiceTags) -> Result<(), PolicyError> {
-    let problem = match age(tags, held) {
+    let higher = format!("a file with a higher number than {}", held.change_number);
+    let (problem, accepted) = match age(tags, held) {
         Age::Newer => return Ok(()),
-        Age::OlderBy(tag) => format!("is older than what is held, which has newer prefixes of service tag {tag}"),
-        Age::Older => format!("is older than {}, which is held", held.change_number),
-        Age::Same => "is held already, with other contents".to_owned(),
+        Age::OlderBy(tag) => (
+            format!("is the number of an older file than what is held, which has newer prefixes of service tag {tag}"),
+            "a file whose tags have numbers no lower than those that are held".to_owned(),
+        ),
+        Age::Older => (format!("is older than {}, which is held", held.change_number), higher),
+        Age::Same => ("is held already, with other contents".to_owned(), higher),
     };
-    let accepted = format!("a file with a higher number than {}", held.change_number);
     Err(do_not_follow("changeNumber", &tags.change_number.to_string(), problem, accepted))
 }
 
