@@ -30,7 +30,7 @@ pub(crate) struct Door {
     issuer: Issuer,
     lifetime: u64,
     principals: Arc<[Arc<Principal>]>,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
     queue: Queue,
 }
 
@@ -66,7 +66,7 @@ impl Door {
             },
             lifetime: management.token_lifetime.as_secs(),
             principals: management.principals.iter().cloned().map(Arc::new).collect(),
-            checks: Semaphore::new(AT_ONCE),
+            checks: Arc::new(Semaphore::new(AT_ONCE)),
             queue: Queue::default(),
         })
     }
@@ -94,9 +94,11 @@ impl Door {
         secret: Zeroizing<String>,
     ) -> Result<Issued, TurnedAway> {
         let _turn = self.queue.join(site(source)).ok_or(TurnedAway::Busy)?;
-        let _permit = self.checks.acquire().await.map_err(|_| TurnedAway::Busy)?;
+        let permit = Arc::clone(&self.checks).acquire_owned().await.map_err(|_| TurnedAway::Busy)?;
         let principals = Arc::clone(&self.principals);
         let known = tokio::task::spawn_blocking(move || {
+            // The check goes on when the caller is gone, and so does what it takes up.
+            let _permit = permit;
             let asked = principals.iter().position(|principal| Some(principal.id) == id);
             // Somebody's secret is checked in any case, so that the time does not tell who there is.
             let right = principals.get(asked.unwrap_or_default())?.secret_hash.is_of(secret.as_bytes());
@@ -163,8 +165,49 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::pin::pin;
+    use std::sync::mpsc;
+
+    use futures::poll;
+    use tokio::runtime::Builder;
+    use tokio::task::{spawn_blocking, yield_now};
 
     use super::*;
+
+    fn door() -> Door {
+        let folder = tempfile::tempdir().unwrap();
+        let host = "https://guard.example.com".to_owned();
+        Door {
+            key: SigningKey::load(folder.path()).unwrap(),
+            issuer: Issuer { name: host.clone(), audience: host, tenant: Uuid::from_u128(7) },
+            lifetime: 60,
+            principals: Arc::from([]),
+            checks: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Queue::default(),
+        }
+    }
+
+    #[test]
+    fn a_caller_who_goes_away_makes_no_room_while_its_secret_is_being_checked() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (release, released) = mpsc::channel::<()>();
+            let occupied = spawn_blocking(move || released.recv());
+            let door = door();
+            let source = IpAddr::from(Ipv4Addr::new(203, 0, 113, 9));
+            for gone in 1..=AT_ONCE {
+                let mut asked = pin!(door.issue(source, None, Zeroizing::new("0123456789abcdef".to_owned())));
+                assert!(poll!(asked.as_mut()).is_pending());
+                asked.set(door.issue(source, None, Zeroizing::default()));
+                assert_eq!(door.checks.available_permits(), AT_ONCE - gone);
+            }
+            drop(release);
+            assert!(occupied.await.unwrap().is_err());
+            while door.checks.available_permits() < AT_ONCE {
+                yield_now().await;
+            }
+        });
+    }
 
     #[test]
     fn no_source_takes_every_turn_and_all_together_are_bounded() {
