@@ -15,6 +15,7 @@ mod registry;
 mod responder;
 mod service_tags;
 mod source;
+mod source_prefix;
 #[cfg(test)]
 mod tests;
 mod trusted_service;

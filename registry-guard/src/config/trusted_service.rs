@@ -1,15 +1,15 @@
 use toml::Spanned;
 
-use super::raw::{self, Text};
+use super::raw;
 use super::source::Source;
+use super::source_prefix::SourcePrefix;
 use super::{ConfigError, TrustedService};
-use crate::policy::{PrefixError, parse_prefix, refused_source};
-use ipnet::IpNet;
 
 const NAME: &str = "trusted-service.name";
-const PREFIXES: &str = "trusted-service.prefixes";
 const ACCEPTED_NAME: &str = "1 to 50 letters, digits, dots and hyphens, each name once";
 const ACCEPTED_PREFIX: &str = "an address or a prefix such as 198.51.100.0/24 or 2001:db8::/64";
+const PREFIXES: SourcePrefix =
+    SourcePrefix { key: "trusted-service.prefixes", accepted: ACCEPTED_PREFIX, meant: ACCEPTED_PREFIX };
 
 pub(super) fn trusted_services(
     source: &Source<'_>,
@@ -27,28 +27,10 @@ pub(super) fn trusted_services(
             return Err(source.invalid(&name.span(), NAME, name.get_ref(), problem, ACCEPTED_NAME));
         }
         if raw.prefixes.is_empty() {
-            return Err(source.missing(at, PREFIXES, ACCEPTED_PREFIX));
+            return Err(source.missing(at, PREFIXES.key, ACCEPTED_PREFIX));
         }
-        let prefixes = raw.prefixes.iter().map(|text| prefix(source, text)).collect::<Result<_, _>>()?;
+        let prefixes = raw.prefixes.iter().map(|text| PREFIXES.read(source, text)).collect::<Result<_, _>>()?;
         services.push(TrustedService { name: name.into_inner(), prefixes });
     }
     Ok(services)
-}
-
-fn prefix(source: &Source<'_>, text: &Text) -> Result<IpNet, ConfigError> {
-    let refuse =
-        |problem: String, accepted: String| source.invalid(&text.span(), PREFIXES, text.get_ref(), problem, accepted);
-    let prefix = parse_prefix(text.get_ref()).map_err(|error| {
-        let accepted = match &error {
-            PrefixError::HostBits(network) => network.to_string(),
-            _ => ACCEPTED_PREFIX.to_owned(),
-        };
-        refuse(error.to_string(), accepted)
-    })?;
-    match refused_source(&prefix) {
-        Some(never) if ["multicast", "IPv4-mapped", "unspecified"].contains(&never.kind) => {
-            Err(refuse(format!("is {} and never a packet's source", never.kind), ACCEPTED_PREFIX.to_owned()))
-        }
-        _ => Ok(prefix),
-    }
 }
