@@ -66,7 +66,8 @@ impl Site {
             }
         };
         let mut shell = Command::new("nsenter");
-        shell.arg(format!("--target={}", self.mounts.pid())).arg("--mount");
+        // A mount namespace alone would lead to its own root (setns(2)), which where this runs in a chroot is outside of it.
+        shell.arg(format!("--target={}", self.mounts.pid())).args(["--mount", "--root", "--wdns=/"]);
         shell.arg(format!("--net={}", namespace.path().display()));
         shell.args(["--", "bash", "--norc", "-c", &format!("exec 2>&1\ncd\n{command}")]);
         shell.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
