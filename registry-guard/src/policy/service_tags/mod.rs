@@ -61,10 +61,3 @@ impl ServiceTags {
         (&self.cloud, self.change_number, &self.tags) == (&other.cloud, other.change_number, &other.tags)
     }
 }
-
-impl ServiceTag {
-    /// Whether exactly this prefix is among the tag's.
-    pub fn has(&self, prefix: &IpNet) -> bool {
-        self.prefixes.binary_search(prefix).is_ok()
-    }
-}
