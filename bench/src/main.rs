@@ -1,0 +1,60 @@
+//! The bench behind `cargo xtask bench`: what a denied SYN costs with registry-guard and with other filters, and everything else
+//! of which a bound is promised.
+
+mod aim;
+mod case;
+mod cpu;
+mod figure;
+mod files;
+mod filter;
+mod object;
+mod options;
+mod program_time;
+mod receiver;
+mod receiver_cpu;
+mod rule_set;
+mod sender;
+mod shape;
+mod source_map;
+mod sources;
+mod space;
+mod tables;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser as _;
+use nix::unistd::Uid;
+
+use crate::case::Cases;
+use crate::options::{Options, Part};
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "the bench creates network namespaces and loads BPF programs, which only root may"
+    );
+    fs::create_dir_all(&options.output).with_context(|| format!("creating {}", options.output.display()))?;
+    let mut cases = Cases::default();
+    if options.has(Part::Program) {
+        println!("{}", tables::judged(&program_time::measure_judged(&mut cases, options)?));
+        println!("{}", tables::not_guarded(&program_time::measure_not_guarded(&mut cases, options)?));
+    }
+    if options.has(Part::Receiver) {
+        let rows = receiver_cpu::measure(&mut cases, options)?;
+        println!("{}", tables::receiver(&rows));
+        files::write_costs(&options.output, &rows)?;
+    }
+    Ok(())
+}

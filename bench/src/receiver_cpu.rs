@@ -1,0 +1,115 @@
+//! CPU time of the receiver for each denied SYN, from the driver's ring to the verdict.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::aim::Aim;
+use crate::case::{Case, Cases};
+use crate::figure::{Figures, nanoseconds_of_each};
+use crate::filter::Filter;
+use crate::options::Options;
+use crate::receiver::Frames;
+use crate::sender::Sender;
+use crate::shape::{Shape, What};
+
+/// Frames that are sent at once, between two looks at the clock.
+const SERIES: u32 = 1 << 17;
+/// CPU time of the receiver that one figure stands for, at least.
+const LONG_ENOUGH: Duration = Duration::from_millis(60);
+/// How long that may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Addresses that xdp-filter can hold.
+const XDP_FILTER_CAPACITY: usize = 10_000;
+/// Frames before the first that counts.
+const WARM_UP: u32 = 1 << 15;
+
+/// One filter, judging packets from one kind of sources.
+pub(crate) struct Row {
+    pub(crate) case: Case,
+    pub(crate) aim: Aim,
+    /// Nanoseconds for each packet that was received.
+    pub(crate) cost: Figures,
+    /// The same over that of the parse floor, measured right before and right after.
+    pub(crate) ratio: Figures,
+    /// What became of the packets of all rounds.
+    pub(crate) frames: Frames,
+}
+
+/// Measures every filter in turn, round after round.
+pub(crate) fn measure(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
+    let mut sender = Sender::load()?;
+    let mut rows = rows(cases, options)?;
+    for round in 1..=options.rounds() {
+        eprintln!("receiver: round {round} of {}", options.rounds());
+        for aim in Aim::DENIED {
+            for row in rows.iter_mut().filter(|row| row.aim == aim) {
+                let floor = cases.case(Filter::Floor, row.case.prefixes, row.case.shape)?;
+                let sources = cases.sources.values(row.case.shape, row.case.prefixes, aim);
+                sender.aim(&sources)?;
+                let (before, _) = cost(&mut sender, &floor)?;
+                let (own, frames) = cost(&mut sender, &row.case)?;
+                let (after, _) = cost(&mut sender, &floor)?;
+                row.cost.push(own);
+                row.ratio.push(own / f64::midpoint(before, after));
+                row.frames += frames;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn rows(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for shape in options.shapes() {
+        for prefixes in options.sizes() {
+            for filter in filters(shape, prefixes, options) {
+                let case = cases.case(filter, prefixes, shape)?;
+                rows.extend(Aim::DENIED.map(|aim| Row {
+                    case: case.clone(),
+                    aim,
+                    cost: Figures::default(),
+                    ratio: Figures::default(),
+                    frames: Frames::default(),
+                }));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Which filters are measured with so many prefixes.
+fn filters(shape: Shape, prefixes: usize, options: &Options) -> Vec<Filter> {
+    let mut filters = vec![Filter::Floor, Filter::Guard];
+    if shape != Shape::V4 {
+        return filters;
+    }
+    if prefixes == 100 {
+        filters.insert(0, Filter::Bare);
+        filters.push(Filter::GuardForbidden);
+    }
+    if !options.no_peers && prefixes > 1 && prefixes != 100_000 {
+        if prefixes <= XDP_FILTER_CAPACITY {
+            filters.push(Filter::XdpTools);
+        }
+        filters.extend([Filter::Nftables, Filter::Iptables]);
+    }
+    filters
+}
+
+/// Nanoseconds for each packet received, and what became of them.
+fn cost(sender: &mut Sender, case: &Case) -> Result<(f64, Frames)> {
+    let frame = case.shape.frame(What::Syn);
+    let link = &case.link;
+    sender.send(link.client(), case.shape, &frame, WARM_UP)?;
+    let (frames, time) = (link.frames()?, link.receiver().cpu_time()?);
+    let begun = Instant::now();
+    let mut took = Duration::ZERO;
+    while took < LONG_ENOUGH {
+        ensure!(begun.elapsed() < LIMIT, "the receiver of {} gets no CPU: it ran for {took:?}", case.filter.name());
+        sender.send(link.client(), case.shape, &frame, SERIES)?;
+        took = link.receiver().cpu_time()?.saturating_sub(time);
+    }
+    let frames = link.frames()?.since(&frames);
+    Ok((nanoseconds_of_each(took, frames.received), frames))
+}
