@@ -32,7 +32,7 @@ impl Cases {
         let key = (
             filter,
             if filter.has_rules() { prefixes } else { 0 },
-            if filter == Filter::Bare { Shape::V4 } else { shape },
+            if matches!(filter, Filter::Bare) { Shape::V4 } else { shape },
         );
         if let Some(link) = self.installed.get(&key) {
             return Ok(Case { filter, prefixes, shape, link: Rc::clone(link) });

@@ -11,7 +11,7 @@ pub(crate) fn nanoseconds_of_each(all: Duration, count: u64) -> f64 {
 }
 
 /// What several rounds gave.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Figures(Vec<f64>);
 
 /// What stands in a report for many rounds.
@@ -23,6 +23,11 @@ pub(crate) struct Spread {
 }
 
 impl Figures {
+    /// None yet.
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) fn push(&mut self, figure: f64) {
         self.0.push(figure);
     }

@@ -19,6 +19,7 @@ mod source_map;
 mod sources;
 mod space;
 mod tables;
+mod traffic;
 
 use std::fs;
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ fn run(options: &Options) -> Result<()> {
         let rows = receiver_cpu::measure(&mut cases, options)?;
         println!("{}", tables::receiver(&rows));
         files::write_costs(&options.output, &rows)?;
+    }
+    if options.has(Part::Traffic) {
+        println!("{}", tables::traffic(&traffic::measure(&mut cases, options)?));
     }
     Ok(())
 }

@@ -37,6 +37,10 @@ pub(crate) enum Part {
     Receiver,
     /// Time of the programs alone
     Program,
+    /// What allowed clients notice
+    Traffic,
+    /// Loading and changing rules at 1,000,000, memory
+    Updates,
 }
 
 impl Options {

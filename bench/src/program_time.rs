@@ -58,8 +58,8 @@ pub(crate) fn measure_judged(cases: &mut Cases, options: &Options) -> Result<Vec
         rows.extend([Aim::Fixed, Aim::Uniform, Aim::Near, Aim::Allowed].map(|aim| Judged {
             case: case.clone(),
             aim,
-            cost: Figures::default(),
-            floor: Figures::default(),
+            cost: Figures::new(),
+            floor: Figures::new(),
         }));
     }
     let mut turner = Turner::load()?;
@@ -90,10 +90,10 @@ pub(crate) fn measure_not_guarded(cases: &mut Cases, options: &Options) -> Resul
         rows.extend(What::NOT_GUARDED.map(|what| NotGuarded {
             case: case.clone(),
             what,
-            cost: Figures::default(),
-            floor: Figures::default(),
-            pass: Figures::default(),
-            ratio: Figures::default(),
+            cost: Figures::new(),
+            floor: Figures::new(),
+            pass: Figures::new(),
+            ratio: Figures::new(),
         }));
     }
     let turner = Turner::load()?;

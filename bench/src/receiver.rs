@@ -23,7 +23,7 @@ pub(crate) struct Receiver {
 }
 
 /// What became of frames, counted by the driver since the link was made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Frames {
     /// That the receiver took from its ring.
     pub(crate) received: u64,
@@ -34,6 +34,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    pub(crate) const NONE: Self = Self { received: 0, denied: 0, lost: 0 };
+
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self {
             received: self.received - before.received,

@@ -36,42 +36,65 @@ pub(crate) struct Row {
     pub(crate) frames: Frames,
 }
 
-/// Measures every filter in turn, round after round.
+impl Row {
+    const fn new(case: Case, aim: Aim) -> Self {
+        Self { case, aim, cost: Figures::new(), ratio: Figures::new(), frames: Frames::NONE }
+    }
+
+    fn measured(&mut self, measured: Measured, floor: f64) {
+        self.cost.push(measured.cost);
+        self.ratio.push(measured.cost / floor);
+        self.frames += measured.frames;
+    }
+}
+
+/// One figure of one round.
+#[derive(Clone, Copy)]
+struct Measured {
+    /// Nanoseconds for each packet that was received.
+    cost: f64,
+    frames: Frames,
+}
+
+/// Measures every filter in turn, round after round, with the parse floor before and after each. Those of one shape of packets, so
+/// many rules and one kind of sources come one after the other, the parse floor first.
 pub(crate) fn measure(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
     let mut sender = Sender::load()?;
     let mut rows = rows(cases, options)?;
     for round in 1..=options.rounds() {
         eprintln!("receiver: round {round} of {}", options.rounds());
-        for aim in Aim::DENIED {
-            for row in rows.iter_mut().filter(|row| row.aim == aim) {
-                let floor = cases.case(Filter::Floor, row.case.prefixes, row.case.shape)?;
-                let sources = cases.sources.values(row.case.shape, row.case.prefixes, aim);
-                sender.aim(&sources)?;
-                let (before, _) = cost(&mut sender, &floor)?;
-                let (own, frames) = cost(&mut sender, &row.case)?;
-                let (after, _) = cost(&mut sender, &floor)?;
-                row.cost.push(own);
-                row.ratio.push(own / f64::midpoint(before, after));
-                row.frames += frames;
+        for together in rows.chunk_by_mut(Row::goes_with) {
+            let [floor, filters @ ..] = together else { continue };
+            sender.aim(&cases.sources.values(floor.case.shape, floor.case.prefixes, floor.aim))?;
+            let mut before = cost(&mut sender, &floor.case)?;
+            floor.measured(before, before.cost);
+            for row in filters {
+                let own = cost(&mut sender, &row.case)?;
+                let after = cost(&mut sender, &floor.case)?;
+                row.measured(own, f64::midpoint(before.cost, after.cost));
+                before = after;
             }
         }
     }
     Ok(rows)
 }
 
+impl Row {
+    fn goes_with(&self, other: &Self) -> bool {
+        let key = |row: &Self| (row.case.shape, row.case.prefixes, row.aim);
+        key(self) == key(other)
+    }
+}
+
 fn rows(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for shape in options.shapes() {
         for prefixes in options.sizes() {
-            for filter in filters(shape, prefixes, options) {
-                let case = cases.case(filter, prefixes, shape)?;
-                rows.extend(Aim::DENIED.map(|aim| Row {
-                    case: case.clone(),
-                    aim,
-                    cost: Figures::default(),
-                    ratio: Figures::default(),
-                    frames: Frames::default(),
-                }));
+            let filters = filters(shape, prefixes, options);
+            let installed: Vec<Case> =
+                filters.into_iter().map(|filter| cases.case(filter, prefixes, shape)).collect::<Result<_>>()?;
+            for aim in Aim::DENIED {
+                rows.extend(installed.iter().map(|case| Row::new(case.clone(), aim)));
             }
         }
     }
@@ -85,7 +108,7 @@ fn filters(shape: Shape, prefixes: usize, options: &Options) -> Vec<Filter> {
         return filters;
     }
     if prefixes == 100 {
-        filters.insert(0, Filter::Bare);
+        filters.push(Filter::Bare);
         filters.push(Filter::GuardForbidden);
     }
     if !options.no_peers && prefixes > 1 && prefixes != 100_000 {
@@ -97,8 +120,7 @@ fn filters(shape: Shape, prefixes: usize, options: &Options) -> Vec<Filter> {
     filters
 }
 
-/// Nanoseconds for each packet received, and what became of them.
-fn cost(sender: &mut Sender, case: &Case) -> Result<(f64, Frames)> {
+fn cost(sender: &mut Sender, case: &Case) -> Result<Measured> {
     let frame = case.shape.frame(What::Syn);
     let link = &case.link;
     sender.send(link.client(), case.shape, &frame, WARM_UP)?;
@@ -111,5 +133,5 @@ fn cost(sender: &mut Sender, case: &Case) -> Result<(f64, Frames)> {
         took = link.receiver().cpu_time()?.saturating_sub(time);
     }
     let frames = link.frames()?.since(&frames);
-    Ok((nanoseconds_of_each(took, frames.received), frames))
+    Ok(Measured { cost: nanoseconds_of_each(took, frames.received), frames })
 }

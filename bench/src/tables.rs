@@ -4,7 +4,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
 use crate::figure::{Figures, Spread};
-use crate::{program_time, receiver_cpu};
+use crate::{program_time, receiver_cpu, traffic};
 
 fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
@@ -78,6 +78,29 @@ pub(crate) fn not_guarded(rows: &[program_time::NotGuarded]) -> Table {
             spread(&row.pass, 1),
             spread(&row.floor, 1),
             spread(&row.ratio, 2),
+        ]);
+    }
+    table
+}
+
+/// What allowed clients notice.
+pub(crate) fn traffic(rows: &[traffic::Row]) -> Table {
+    let mut table = table(&[
+        "allowed client",
+        "prefixes",
+        "connections a second",
+        "of those without a guard",
+        "MB/s pulled",
+        "of those without a guard",
+    ]);
+    for row in rows {
+        table.add_row([
+            row.case.filter.name().to_owned(),
+            row.case.prefixes.to_string(),
+            spread(&row.connections, 0),
+            spread(&row.connections_ratio, 3),
+            spread(&row.pull, 0),
+            spread(&row.pull_ratio, 3),
         ]);
     }
     table

@@ -37,6 +37,15 @@ impl Guard {
         Ok(guard)
     }
 
+    pub(crate) const fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// Lets one more address in.
+    pub(crate) fn allow(&self, address: &str) -> Result<()> {
+        self.agent.json(["network-rule", "add", "-n", GuardConfig::REGISTRY, "--ip-address", address]).map(drop)
+    }
+
     /// The loaded XDP program.
     pub(crate) fn program_id(&self) -> Result<u32> {
         let status = self.agent.json(["status"])?;

@@ -9,7 +9,7 @@ mod xdp_filter;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Result, bail};
-use tests::net::{Client, Network};
+use tests::net::{Client, Namespace, Network};
 
 pub(crate) use self::guard::Guard;
 pub(crate) use self::program::Program;
@@ -25,6 +25,10 @@ use crate::shape::Shape;
 /// What judges packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Filter {
+    /// Nothing.
+    None,
+    /// An XDP program that only passes: what XDP itself costs.
+    Pass,
     /// An XDP program that only drops: nothing is faster.
     Bare,
     /// One that parses the headers and drops.
@@ -44,12 +48,14 @@ pub(crate) enum Filter {
 impl Filter {
     /// Whether it is told of prefixes.
     pub(crate) const fn has_rules(self) -> bool {
-        !matches!(self, Self::Bare | Self::Floor)
+        !matches!(self, Self::None | Self::Pass | Self::Bare | Self::Floor)
     }
 
     /// As reports call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::None => "no guard",
+            Self::Pass => "bare XDP_PASS",
             Self::Bare => "bare XDP_DROP",
             Self::Floor => "parse floor",
             Self::Guard => "registry-guard",
@@ -66,6 +72,7 @@ static INSTALLED: AtomicU32 = AtomicU32::new(0);
 
 /// A filter at work.
 enum Installed {
+    Nothing,
     Program(Program),
     Guard(Box<Guard>),
     XdpFilter { _filter: XdpFilter },
@@ -78,18 +85,23 @@ pub(crate) struct Link {
     installed: Installed,
     receiver: Receiver,
     client: Client,
-    _network: Network,
+    network: Network,
 }
 
 impl Link {
+    /// The client's IPv4 address.
+    pub(crate) const CLIENT: &str = "198.51.100.7";
+
     /// Installs `filter` with `rules`.
     pub(crate) fn install(filter: Filter, shape: Shape, rules: &RuleSet) -> Result<Self> {
         let mut network = Network::new()?;
         // Threads of the kernel are named after interfaces, and must be told from those of other links and other runs.
         let name = format!("{}-{}", std::process::id(), INSTALLED.fetch_add(1, Ordering::Relaxed));
-        let client = network.client(&name, &["198.51.100.7", "2001:db8:1::7"])?;
+        let client = network.client(&name, &[Self::CLIENT, "2001:db8:1::7"])?;
         let receiver = Receiver::of(&network, &client)?;
         let installed = match filter {
+            Filter::None => Installed::Nothing,
+            Filter::Pass => Installed::Program(Program::attach(&network, &client, "pass_all")?),
             Filter::Bare => Installed::Program(Program::attach(&network, &client, "drop_all")?),
             Filter::Floor => Installed::Program(Program::attach(&network, &client, Program::floor(shape))?),
             Filter::Guard => Installed::Guard(Box::new(Guard::start(&network, shape, rules, false)?)),
@@ -98,11 +110,24 @@ impl Link {
             Filter::Nftables => Installed::Nftables(Nftables::load(&network, &client, rules)?),
             Filter::Iptables => Installed::Iptables(Iptables::load(&network, &client, rules)?),
         };
-        Ok(Self { installed, receiver, client, _network: network })
+        Ok(Self { installed, receiver, client, network })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Where the registry and the filter are.
+    pub(crate) fn host(&self) -> &Namespace {
+        self.network.host()
+    }
+
+    /// The guard, if the filter is one.
+    pub(crate) fn guard(&self) -> Result<&Guard> {
+        match &self.installed {
+            Installed::Guard(guard) => Ok(guard),
+            _ => bail!("this filter is no guard"),
+        }
     }
 
     pub(crate) fn receiver(&self) -> &Receiver {
@@ -113,7 +138,9 @@ impl Link {
     pub(crate) fn frames(&self) -> Result<Frames> {
         let in_driver = self.receiver.frames(&self.client)?;
         let denied = match &self.installed {
-            Installed::Program(_) | Installed::Guard(_) | Installed::XdpFilter { .. } => in_driver.denied,
+            Installed::Nothing | Installed::Program(_) | Installed::Guard(_) | Installed::XdpFilter { .. } => {
+                in_driver.denied
+            }
             Installed::Nftables(filter) => filter.dropped()?,
             Installed::Iptables(filter) => filter.dropped()?,
         };
