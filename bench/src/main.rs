@@ -20,6 +20,7 @@ mod sources;
 mod space;
 mod tables;
 mod traffic;
+mod updates;
 
 use std::fs;
 use std::process::ExitCode;
@@ -59,6 +60,9 @@ fn run(options: &Options) -> Result<()> {
     }
     if options.has(Part::Traffic) {
         println!("{}", tables::traffic(&traffic::measure(&mut cases, options)?));
+    }
+    if options.has(Part::Updates) {
+        println!("{}", tables::updates(&updates::measure(&mut cases.sources, options)?));
     }
     Ok(())
 }

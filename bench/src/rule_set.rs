@@ -29,7 +29,16 @@ pub(crate) struct RuleSet {
 impl RuleSet {
     /// `count` prefixes, between /12 and /32 (IPv6: between /32 and /128).
     pub(crate) fn new(family: Family, count: usize) -> Self {
-        let mut random = StdRng::seed_from_u64(SEED);
+        Self::seeded(SEED, family, count)
+    }
+
+    /// Others of the same kind.
+    pub(crate) fn other(family: Family, count: usize) -> Self {
+        Self::seeded(SEED + 1, family, count)
+    }
+
+    fn seeded(seed: u64, family: Family, count: usize) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
         let mut known = HashSet::with_capacity(count);
         let mut prefixes = Vec::with_capacity(count);
         let mut cluster = cluster(family, &mut random);

@@ -1,6 +1,6 @@
 //! The packets: families, encapsulations, what they are about.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::ValueEnum;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -40,6 +40,11 @@ impl Family {
             // 2000::/3
             Self::V6 => 1 << 125 | random.random::<u128>() >> 3,
         }
+    }
+
+    /// The address with this number.
+    pub(crate) fn address(self, number: u128) -> IpAddr {
+        self.prefix(number, if self == Self::V4 { 32 } else { 128 }).addr()
     }
 
     /// The prefix of this length that holds an address.

@@ -4,6 +4,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
 use crate::figure::{Figures, Spread};
+use crate::updates::{KernelMemory, Latency, MANY, Updates};
 use crate::{program_time, receiver_cpu, traffic};
 
 fn table(columns: &[&str]) -> Table {
@@ -103,5 +104,47 @@ pub(crate) fn traffic(rows: &[traffic::Row]) -> Table {
             spread(&row.pull_ratio, 3),
         ]);
     }
+    table
+}
+
+/// Rules in numbers.
+pub(crate) fn updates(updates: &Updates) -> Table {
+    let mut table = table(&["at 1,000,000 rules", "seen"]);
+    let many = i64::try_from(MANY).unwrap_or(i64::MAX);
+    let memory = |memory: &KernelMemory| {
+        format!(
+            "{} bytes a rule: slab {}, vmalloc {}, per CPU {}",
+            memory.total() / many,
+            memory.slab / many,
+            memory.vmalloc / many,
+            memory.per_cpu / many
+        )
+    };
+    let latency = |latency: &Latency| {
+        let Latency { count, median, percentile_99, longest } = latency;
+        format!("median {median:.2} ms, 99th percentile {percentile_99:.2} ms, longest {longest:.2} ms of {count}")
+    };
+    let told = |told: &Option<Latency>| told.as_ref().map_or_else(|| "not told".to_owned(), latency);
+    let one_more = &updates.one_more;
+    table.add_rows([
+        ["kernel memory, rules".to_owned(), memory(&updates.rules)],
+        ["kernel memory, agent without rules".to_owned(), format!("{} KiB", updates.fixed.total() / 1024)],
+        ["memory of the agent".to_owned(), format!("{} MiB", updates.agent >> 20)],
+        ["first apply".to_owned(), format!("{:.2} s", updates.load.as_secs_f64())],
+        ["apply of others".to_owned(), format!("{} s", spread(&updates.swap, 2))],
+        ["cold start until enforced".to_owned(), format!("{} s", spread(&updates.cold_start, 2))],
+        ["one rule more, command".to_owned(), latency(&one_more.command)],
+        ["one rule more, request".to_owned(), latency(&one_more.request)],
+        ["one rule more, enforced by then in the agent".to_owned(), told(&one_more.enforced)],
+        ["one rule more, stored by then in the agent".to_owned(), told(&one_more.stored)],
+        [
+            "longest wait of an urgent thread, swaps".to_owned(),
+            format!("{} ms, {} ms stolen in all", spread(&updates.stall, 2), updates.stolen.1),
+        ],
+        [
+            "longest wait of an urgent thread, no swap".to_owned(),
+            format!("{} ms, {} ms stolen in all", spread(&updates.stall_without, 2), updates.stolen.0),
+        ],
+    ]);
     table
 }

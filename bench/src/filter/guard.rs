@@ -1,5 +1,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,6 +14,9 @@ use crate::shape::{self, Shape};
 /// Loading the largest rule set takes seconds; what takes longer has failed.
 const LIMIT: Duration = Duration::from_mins(3);
 
+/// Rules that there may be, as without a setting.
+const CAPACITY: u32 = 2_097_152;
+
 /// The product, with its agent and its policy, as an owner would have it.
 pub(crate) struct Guard {
     _responder: Option<Responder>,
@@ -19,22 +24,57 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Guards every interface of the network's host with these rules: those of the public, and for [`Shape::Vxlan`] as many
-    /// prefixes of a virtual network beside them.
-    pub(crate) fn start(network: &Network, shape: Shape, rules: &RuleSet, forbidden: bool) -> Result<Self> {
-        let config = GuardConfig::of(network).trusted_vtep(shape::VTEP).rules(2_097_152);
-        let (config, certificate) = if forbidden {
-            let certificate =
-                Authority::make(&network.folder().join("trust"))?.issue(&network.folder().join("registry"))?;
-            (config.forbidden(&certificate), Some(certificate))
-        } else {
-            (config, None)
-        };
-        let agent = Agent::start(network, &config.to_string())?;
-        let responder = certificate.map(|_| Responder::start(&agent)).transpose()?;
-        let guard = Self { _responder: responder, agent };
-        guard.apply(network, shape, rules)?;
+    /// Guards every interface of the network's host with these rules, see [`Guard::document`]; whoever is denied gets no answer.
+    pub(crate) fn start(network: &Network, shape: Shape, rules: &RuleSet) -> Result<Self> {
+        let agent = Agent::start(network, &Self::config(network).to_string())?;
+        let guard = Self { _responder: None, agent };
+        guard.apply(&Self::document(&network.folder().join("policy.json"), shape, rules)?)?;
         Ok(guard)
+    }
+
+    /// The same where some of the denied are told why.
+    pub(crate) fn start_forbidden(network: &Network, shape: Shape, rules: &RuleSet) -> Result<Self> {
+        let authority = Authority::make(&network.folder().join("trust"))?;
+        let certificate = authority.issue(&network.folder().join("registry"))?;
+        let agent = Agent::start(network, &Self::config(network).forbidden(&certificate).to_string())?;
+        let guard = Self { _responder: Some(Responder::start(&agent)?), agent };
+        guard.apply(&Self::document(&network.folder().join("policy.json"), shape, rules)?)?;
+        Ok(guard)
+    }
+
+    /// One that has no rules yet.
+    pub(crate) fn start_empty(network: &Network) -> Result<Self> {
+        Ok(Self { _responder: None, agent: Agent::start(network, &Self::config(network).to_string())? })
+    }
+
+    /// What the host's owner wrote down.
+    pub(crate) fn config(network: &Network) -> GuardConfig {
+        GuardConfig::of(network).trusted_vtep(shape::VTEP).rules(CAPACITY)
+    }
+
+    /// Writes a policy: `rules` for the public, and for [`Shape::Vxlan`] as many prefixes of a virtual network beside them.
+    pub(crate) fn document(path: &Path, shape: Shape, rules: &RuleSet) -> Result<PathBuf> {
+        let mut file = BufWriter::new(File::create(path)?);
+        serde_json::to_writer(&mut file, &document(shape, rules))?;
+        file.flush()?;
+        Ok(path.to_owned())
+    }
+
+    /// Makes a document the policy; how long the command took.
+    pub(crate) fn apply(&self, document: &Path) -> Result<Duration> {
+        let mut apply = self.agent.cli_command(["apply", "--file"]);
+        apply.arg(document);
+        let ran = run(&mut apply, LIMIT)?;
+        if !ran.success() {
+            bail!("apply of {} did not succeed: {}", document.display(), ran.stderr);
+        }
+        Ok(ran.took)
+    }
+
+    /// Whether the loaded program lets this source in.
+    pub(crate) fn lets_in(agent: &Agent, source: IpAddr) -> Result<bool> {
+        let answer = agent.json(["check", "-n", GuardConfig::REGISTRY, "--source", &source.to_string()])?;
+        Ok(answer["verdict"] == "Allow")
     }
 
     pub(crate) const fn agent(&self) -> &Agent {
@@ -51,21 +91,6 @@ impl Guard {
         let status = self.agent.json(["status"])?;
         let id = status["program"]["id"].as_u64().with_context(|| format!("no program in {status}"))?;
         Ok(u32::try_from(id)?)
-    }
-
-    /// Makes these rules the policy, as a document.
-    fn apply(&self, network: &Network, shape: Shape, rules: &RuleSet) -> Result<()> {
-        let path = network.folder().join("policy.json");
-        let mut file = BufWriter::new(File::create(&path)?);
-        serde_json::to_writer(&mut file, &document(shape, rules))?;
-        file.flush()?;
-        let mut apply = self.agent.cli_command(["apply", "--file"]);
-        apply.arg(&path);
-        let ran = run(&mut apply, LIMIT)?;
-        if !ran.success() {
-            bail!("apply of {} prefixes did not succeed: {}", rules.prefixes.len(), ran.stderr);
-        }
-        Ok(())
     }
 }
 
