@@ -32,6 +32,11 @@ impl Figures {
         self.0.push(figure);
     }
 
+    /// Each over that of the same round.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        self.0.iter().zip(&below.0).map(|(above, below)| above / below).collect()
+    }
+
     /// Lowest, middle and highest; nothing if nothing was measured.
     pub(crate) fn spread(&self) -> Option<Spread> {
         let mut sorted = self.0.clone();

@@ -2,16 +2,21 @@
 //! of which a bound is promised.
 
 mod aim;
+mod bounds;
 mod case;
+mod chart;
 mod cpu;
 mod figure;
 mod files;
 mod filter;
+mod machine;
+mod markdown;
 mod object;
 mod options;
 mod program_time;
 mod receiver;
 mod receiver_cpu;
+mod results;
 mod rule_set;
 mod sender;
 mod shape;
@@ -31,6 +36,7 @@ use nix::unistd::Uid;
 
 use crate::case::Cases;
 use crate::options::{Options, Part};
+use crate::results::Results;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -48,21 +54,27 @@ fn run(options: &Options) -> Result<()> {
         "the bench creates network namespaces and loads BPF programs, which only root may"
     );
     fs::create_dir_all(&options.output).with_context(|| format!("creating {}", options.output.display()))?;
-    let mut cases = Cases::default();
+    let (mut cases, mut results) = (Cases::default(), Results::default());
     if options.has(Part::Program) {
-        println!("{}", tables::judged(&program_time::measure_judged(&mut cases, options)?));
-        println!("{}", tables::not_guarded(&program_time::measure_not_guarded(&mut cases, options)?));
+        results.judged = program_time::measure_judged(&mut cases, options)?;
+        println!("{}", tables::judged(&results.judged));
+        results.not_guarded = program_time::measure_not_guarded(&mut cases, options)?;
+        println!("{}", tables::not_guarded(&results.not_guarded));
     }
     if options.has(Part::Receiver) {
-        let rows = receiver_cpu::measure(&mut cases, options)?;
-        println!("{}", tables::receiver(&rows));
-        files::write_costs(&options.output, &rows)?;
+        results.receiver = receiver_cpu::measure(&mut cases, options)?;
+        println!("{}", tables::receiver(&results.receiver));
     }
     if options.has(Part::Traffic) {
-        println!("{}", tables::traffic(&traffic::measure(&mut cases, options)?));
+        results.traffic = traffic::measure(&mut cases, options)?;
+        println!("{}", tables::traffic(&results.traffic));
     }
     if options.has(Part::Updates) {
-        println!("{}", tables::updates(&updates::measure(&mut cases.sources, options)?));
+        let updates = updates::measure(&mut cases.sources, options)?;
+        println!("{}", tables::updates(&updates));
+        results.updates = Some(updates);
     }
-    Ok(())
+    let bounds = bounds::bounds(&results);
+    println!("{}", tables::bounds(&bounds));
+    files::write_all(&options.output, &results, &bounds)
 }

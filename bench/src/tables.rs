@@ -3,6 +3,8 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
+use crate::aim::Aim;
+use crate::bounds::{Bound, Limit};
 use crate::figure::{Figures, Spread};
 use crate::updates::{KernelMemory, Latency, MANY, Updates};
 use crate::{program_time, receiver_cpu, traffic};
@@ -18,8 +20,16 @@ fn table(columns: &[&str]) -> Table {
 
 /// Median, and lowest to highest.
 fn spread(figures: &Figures, digits: usize) -> String {
-    let text = |Spread { low, median, high }| format!("{median:.digits$} ({low:.digits$}-{high:.digits$})");
-    figures.spread().map_or_else(|| "-".to_owned(), text)
+    figures.spread().map_or_else(|| "-".to_owned(), |spread| spread_of(spread, digits))
+}
+
+/// The same; what was seen once stands alone.
+fn spread_of(Spread { low, median, high }: Spread, digits: usize) -> String {
+    if low < high {
+        format!("{median:.digits$} ({low:.digits$}-{high:.digits$})")
+    } else {
+        format!("{median:.digits$}")
+    }
 }
 
 /// CPU time of the receiver.
@@ -147,4 +157,51 @@ pub(crate) fn updates(updates: &Updates) -> Table {
         ],
     ]);
     table
+}
+
+/// CPU time of the receiver, as a reader wants it: one line for each filter and number of prefixes.
+pub(crate) fn receiver_by_aim(rows: &[receiver_cpu::Row]) -> Table {
+    let mut table = table(&["filter", "packets", "prefixes", "fixed source", "uniform", "near"]);
+    for together in
+        rows.chunk_by(|one, next| one.case.shape == next.case.shape && one.case.prefixes == next.case.prefixes)
+    {
+        for row in together.iter().filter(|row| row.aim == Aim::Fixed) {
+            let cell = |aim: Aim| {
+                let row = together.iter().find(|other| other.aim == aim && other.case.filter == row.case.filter);
+                row.map_or_else(String::new, |row| format!("{:.0}, {}", median(&row.cost), spread(&row.ratio, 2)))
+            };
+            table.add_row([
+                row.case.filter.name().to_owned(),
+                row.case.shape.name().to_owned(),
+                row.case.prefixes.to_string(),
+                cell(Aim::Fixed),
+                cell(Aim::Uniform),
+                cell(Aim::Near),
+            ]);
+        }
+    }
+    table
+}
+
+/// What is promised, and what was seen.
+pub(crate) fn bounds(bounds: &[Bound]) -> Table {
+    let mut table = table(&["promised", "bound", "seen", "holds"]);
+    for bound in bounds {
+        let limit = match bound.limit {
+            Limit::AtMost(limit) => format!("at most {limit}"),
+            Limit::AtLeast(limit) => format!("at least {limit}"),
+        };
+        let seen = bound.seen.map_or_else(|| "not measured".to_owned(), |seen| spread_of(seen, 2));
+        let holds = match bound.holds() {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "-",
+        };
+        table.add_row([&bound.what, &limit, &seen, holds]);
+    }
+    table
+}
+
+fn median(figures: &Figures) -> f64 {
+    figures.spread().map_or(f64::NAN, |spread| spread.median)
 }

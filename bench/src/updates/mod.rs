@@ -56,6 +56,15 @@ pub(crate) struct Updates {
     pub(crate) stolen: (u64, u64),
 }
 
+impl Updates {
+    /// Memory of the kernel for each prefix, what is needed without any included.
+    pub(crate) fn bytes_a_prefix(&self) -> f64 {
+        let all = self.fixed.total() + self.rules.total();
+        #[expect(clippy::cast_precision_loss, reason = "memory is below 2^52 bytes")]
+        (all as f64 / MANY as f64)
+    }
+}
+
 /// Measures all of it, with an agent of its own.
 pub(crate) fn measure(sources: &mut Sources, options: &Options) -> Result<Updates> {
     let mut network = Network::new()?;
