@@ -65,6 +65,14 @@ pub(super) fn lookup_programs(namespace: BorrowedFd<'_>) -> io::Result<Vec<u32>>
     Ok(programs.into_iter().take(count.try_into().unwrap_or(MOST_PROGRAMS)).collect())
 }
 
+/// Deletes the element with this key of a map whose keys are words.
+pub(super) fn delete_element(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.__bindgen_anon_2.map_fd = descriptor(map)?;
+    attr.__bindgen_anon_2.key = (&raw const key) as u64;
+    call(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attr).map(drop)
+}
+
 fn zeroed() -> bpf_attr {
     // SAFETY: every part of the union is made of numbers, for which zero is a value, and the kernel wants unused bytes zero.
     unsafe { mem::zeroed() }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use registry_guard::compile::compile;
-use registry_guard::kernel::{Kernel, Pins, RuleTrie};
+use registry_guard::kernel::{Kernel, LoadedTable, Pins};
 use registry_guard_common::{Judgement, Reason, judge};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl Guard {
         let (compiled, trusted) = (policy::policy(policy), policy::trusted(policy));
         for registry in compiled.registries.values() {
             let table = compile(registry, &compiled, &trusted);
-            self.kernel.swap(registry.slot, RuleTrie::build(&table, CAPACITY)?)?;
+            self.kernel.swap(registry.slot, LoadedTable::build(&table, CAPACITY)?)?;
         }
         self.kernel.set_host(&policy::host_tables(policy))?;
         self.host = HostTables::new(policy);
