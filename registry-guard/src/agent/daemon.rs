@@ -157,7 +157,7 @@ fn enforce(
     let capacity = trusted.capacity(config.limits.rules);
     for registry in policy.registries.values() {
         let table = compile(registry, policy, trusted);
-        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
+        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?.map(RuleTrie::retire);
     }
     kernel.set_host(&host::host_tables(config, policy, layer, blind))?;
     Ok(())

@@ -11,8 +11,10 @@ mod host;
 mod object;
 mod pins;
 mod probe;
+mod retired;
 mod rules;
 mod socket_layer;
+mod trie;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

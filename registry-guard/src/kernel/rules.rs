@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{ArrayOfMaps, LpmTrie, MapData};
+use aya::maps::{ArrayOfMaps, MapData};
 use ipnet::IpNet;
 use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag};
 
-use super::{KernelError, take};
-
-/// `BPF_F_NO_PREALLOC`, without which the kernel makes no trie.
-const NO_PREALLOC: u32 = 1;
-
-type Trie = LpmTrie<MapData, RuleKey, Entry>;
+use super::trie::{self, Trie};
+use super::{KernelError, retired, take};
 
 /// One entry of a registry's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +85,12 @@ impl RuleTrie {
         if u32::try_from(table.len()).map_or(true, |need| need > capacity) {
             return Err(KernelError::TableFull { need: table.len().saturating_sub(2), limit: capacity - 2 });
         }
-        let mut trie = Trie::create(capacity, NO_PREALLOC)?;
-        for row in table {
-            trie.insert(&row.key(), row.entry, 0)?;
-        }
-        Ok(Self(trie))
+        trie::build(table, capacity).map(Self)
+    }
+
+    /// Frees a table that is not in force, without holding a CPU for long. Returns at once.
+    pub fn retire(self) {
+        retired::retire(self.0);
     }
 }
 
@@ -108,12 +105,14 @@ impl Rules {
     }
 
     pub(super) fn swap(&mut self, slot: u32, trie: RuleTrie) -> Result<Option<RuleTrie>, KernelError> {
+        // What an earlier agent put there has no owner yet.
+        let inherited = if self.in_force.contains_key(&slot) { None } else { self.slots.get(&slot, 0).ok() };
         self.slots.set(slot, &trie.0, 0)?;
-        Ok(self.in_force.insert(slot, trie))
+        Ok(self.in_force.insert(slot, trie).or(inherited.map(RuleTrie)))
     }
 
     pub(super) fn insert(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
-        Ok(self.trie(slot)?.insert(&row.key(), row.entry, 0)?)
+        trie::insert_one(self.trie(slot)?, row)
     }
 
     pub(super) fn remove(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
