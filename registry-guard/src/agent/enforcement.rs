@@ -66,6 +66,15 @@ impl Enforcement {
     }
 }
 
+/// What is left here when a change is over is not in force: a table that was replaced, or one that was never put in force.
+impl Drop for Swap {
+    fn drop(&mut self) {
+        if let Some(table) = self.table.take() {
+            table.retire();
+        }
+    }
+}
+
 /// All of them, or none: what was exchanged before one failed is exchanged back.
 fn exchange_all(swaps: &mut [Swap], kernel: &mut Kernel) -> Result<(), KernelError> {
     let mut done: Vec<&mut Swap> = Vec::with_capacity(swaps.len());

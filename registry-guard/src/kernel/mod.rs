@@ -13,8 +13,10 @@ mod mapped;
 mod object;
 mod pins;
 mod probe;
+mod retired;
 mod rules;
 mod socket_layer;
+mod trie;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

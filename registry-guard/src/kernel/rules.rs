@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{ArrayOfMaps, LpmTrie, Map, MapData, MapError};
+use aya::maps::{ArrayOfMaps, Map, MapData, MapError};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag, Which};
@@ -13,13 +13,9 @@ use tracing::debug;
 
 use super::error::errno;
 use super::front_map::{FrontMap, trie_behind};
-use super::{KernelError, bpf, take};
+use super::trie::{self, Trie};
+use super::{KernelError, bpf, retired, take};
 use crate::front::{Draft, Front};
-
-/// `BPF_F_NO_PREALLOC`, without which the kernel makes no trie.
-const NO_PREALLOC: u32 = 1;
-
-type Trie = LpmTrie<MapData, RuleKey, Entry>;
 
 /// One entry of a registry's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +95,12 @@ impl LoadedTable {
             return Err(KernelError::TableFull { need: table.len().saturating_sub(2), limit: capacity - 2 });
         }
         let front = Front::build(table.iter().map(|row| (row.bits, row.key, row.entry.reason())));
-        let front = into_map(front)?;
-        let mut trie = Trie::create(capacity, NO_PREALLOC)?;
-        for row in table {
-            trie.insert(&row.key(), row.entry, 0)?;
-        }
-        Ok(Self { trie, front })
+        Ok(Self { front: into_map(front)?, trie: trie::build(table, capacity)? })
+    }
+
+    /// Frees a table that is not in force, without holding a CPU for long. Returns at once.
+    pub fn retire(self) {
+        retired::retire(self.trie);
     }
 }
 
@@ -144,14 +140,20 @@ impl Rules {
         self.tries.set(which.place(slot), &table.trie, 0)?;
         table.front.set_trie(which);
         self.fronts.set(slot, table.front.memory().map(), 0)?;
-        self.clear(which.other().place(slot))?;
+        // What an earlier agent put there has no other owner.
+        let place = which.other().place(slot);
+        let inherited = if self.in_force.contains_key(&slot) { None } else { self.tries.get(&place, 0).ok() };
+        self.clear(place)?;
+        if let Some(inherited) = inherited {
+            retired::retire(inherited);
+        }
         Ok(self.in_force.insert(slot, InForce { table, which }).map(|before| before.table))
     }
 
     /// First into the trie, then into the front: in between, whoever is new is still denied.
     pub(super) fn insert(&mut self, slot: u32, row: &Row, before: Option<&Row>) -> Result<(), KernelError> {
         let table = self.table(slot)?;
-        table.trie.insert(&row.key(), row.entry, 0)?;
+        trie::insert_one(&table.trie, row)?;
         if table.front.insert(row.bits, &row.key).is_ok() {
             return Ok(());
         }
@@ -159,7 +161,7 @@ impl Rules {
         if grown.is_err() {
             let trie = &mut self.table(slot)?.trie;
             match before {
-                Some(before) => trie.insert(&before.key(), before.entry, 0)?,
+                Some(before) => trie::insert_one(trie, before)?,
                 None => trie.remove(&row.key())?,
             }
         }
