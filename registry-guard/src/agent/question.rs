@@ -62,7 +62,7 @@ pub(super) fn unspecified(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use registry_guard_common::{Tag, Transport, parse};
+    use registry_guard_common::{Tag, Transport, Vtep, parse};
 
     use super::*;
 
