@@ -1,12 +1,14 @@
 //! The verdict: written once, run by the kernel programs and by host tests.
 
 use crate::endpoint::{Datagrams, Endpoint, LocalTraffic, Response};
-use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, parse};
+use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, open};
 
 /// The rules, wherever they are kept.
 pub trait Tables {
     /// The UDP port of VXLAN, host byte order.
     fn vxlan_port(&self) -> u16;
+    /// Whether an endpoint may listen at this port (host byte order) of any address; `false` only if none does.
+    fn may_listen(&self, port: u16) -> bool;
     /// The endpoint that listens on `address` and `port` (host byte order), itself or through a wildcard.
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint>;
     /// Whether VXLAN from this outer source carries an identity.
@@ -54,7 +56,7 @@ impl Judgement {
 /// Parses `frame` and decides.
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Judgement {
-    match parse(frame, tables.vxlan_port()) {
+    match open(frame, tables) {
         Ok((flow, _)) => decide(&flow, tables),
         Err(reason) => Judgement::unguarded(reason),
     }
@@ -164,6 +166,10 @@ mod tests {
 
         fn endpoint(&self, _: &Address, port: u16) -> Option<Endpoint> {
             (port == 443).then_some(self.0)
+        }
+
+        fn may_listen(&self, port: u16) -> bool {
+            port == 443
         }
 
         fn trusts_vtep(&self, _: &Address) -> bool {

@@ -68,6 +68,26 @@ impl EndpointKey {
     pub const fn wildcard(namespace: u8, family: Family, port: u16) -> Self {
         Self { words: [0; 4], family: family as u8, namespace, port }
     }
+
+    /// Whether it stands for every address of its family.
+    pub const fn is_wildcard(&self) -> bool {
+        matches!(self.words, [0, 0, 0, 0])
+    }
+
+    /// The family of its address.
+    pub const fn family(&self) -> Family {
+        if self.family == Family::V4 as u8 { Family::V4 } else { Family::V6 }
+    }
+
+    /// The number of its network namespace.
+    pub const fn namespace(&self) -> u8 {
+        self.namespace
+    }
+
+    /// Its port, host byte order.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// The value of the endpoint map: whose endpoint it is, and how it denies.

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::{Family, Reason};
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
 /// Entries of the endpoint map.

@@ -13,11 +13,13 @@ mod event;
 mod flow;
 mod flow_record;
 mod frame;
+mod host_ports;
 mod interface;
 mod layout;
 mod network;
 mod outcome;
 mod parse;
+mod plain;
 #[cfg(feature = "agent")]
 mod pod;
 mod probe;
@@ -35,6 +37,7 @@ pub use event::{Event, Layer};
 pub use flow::{Flow, Tag, Transport};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
+pub use host_ports::{HostPorts, Listeners};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
@@ -42,7 +45,7 @@ pub use layout::{
     REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
-pub use parse::{Headers, parse};
+pub use parse::{Headers, open, parse};
 pub use probe::{PROBE_BYTES, Probe};
 pub use reason::{Class, Reason};
 pub use reset::Reset;

@@ -1,12 +1,15 @@
 //! The maps that hold the rules, as the kernel's [`Tables`].
 #![expect(unsafe_code, reason = "map values are read through pointers that the kernel hands out")]
 
+use core::hint::black_box;
+
 use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, INTERFACE_CAPACITY, Interface, InterfaceKey,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, HOST, HostPorts, INTERFACE_CAPACITY, Interface,
+    InterfaceKey, LOCAL_ADDRESS_CAPACITY, Listeners, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables,
+    VTEP_CAPACITY,
 };
 
 use crate::clock::second;
@@ -18,6 +21,9 @@ static RULES: ArrayOfMaps<LpmTrie<RuleKey, Entry, 1>, { MAX_REGISTRIES as usize 
 
 #[btf_map]
 static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }> = HashMap::new();
+
+#[btf_map]
+static HOST_PORTS: Array<HostPorts, 1> = Array::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -47,6 +53,15 @@ impl Maps {
     #[inline(always)]
     pub(crate) const fn of(namespace: u8) -> Self {
         Self { namespace }
+    }
+
+    /// How registries listen at `port`, network byte order, in this network namespace.
+    #[inline(always)]
+    fn listeners(&self, port: u16) -> Listeners {
+        match HOST_PORTS.get(0) {
+            Some(ports) if self.namespace == HOST => ports.at(port),
+            _ => Listeners::UNKNOWN,
+        }
     }
 
     /// Whether the agent saw that the second layer stands.
@@ -79,12 +94,23 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn may_listen(&self, port: u16) -> bool {
+        self.listeners(port.to_be()).are_any()
+    }
+
+    #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        let endpoint = ENDPOINTS
-            .get_ptr(EndpointKey::exact(self.namespace, address, port))
-            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
+        let family = address.family();
+        let listeners = self.listeners(black_box(port.to_be()));
+        let mut endpoint = None;
+        if listeners.on_one_address(family) {
+            endpoint = ENDPOINTS.get_ptr(EndpointKey::exact(self.namespace, address, port));
+        }
+        if endpoint.is_none() && listeners.on_every_address(family) {
+            endpoint = ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, family, port));
+        }
         // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
-        Some(unsafe { *endpoint })
+        endpoint.map(|endpoint| unsafe { *endpoint })
     }
 
     #[inline(always)]

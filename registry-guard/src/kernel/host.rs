@@ -9,7 +9,7 @@ use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
 use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use registry_guard_common::{
-    Address, Budget, Endpoint, EndpointKey, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
+    Address, Budget, Endpoint, EndpointKey, HostPorts, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
 };
 
 use super::rules::Row;
@@ -30,6 +30,7 @@ pub struct HostTables {
 
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
+    host_ports: Array<MapData, HostPorts>,
     vteps: LpmTrie<MapData, RuleKey, u32>,
     settings: Array<MapData, Settings>,
     budgets: Array<MapData, Budget>,
@@ -46,6 +47,7 @@ impl HostMaps {
         let inherited: Settings = settings.get(&0, 0)?;
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
+            host_ports: Array::try_from(take(ebpf, "HOST_PORTS")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
             settings,
             budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
@@ -65,8 +67,12 @@ impl HostMaps {
         }
         self.set_vteps(&tables.trusted_vteps)?;
         // An endpoint that moves is guarded at both places for a moment, never at neither.
+        let ports = HostPorts::of(tables.endpoints.keys());
+        // No endpoint is ever there without being named in the table before it.
+        self.host_ports.set(0, self.host_ports.get(&0, 0)?.or(&ports), 0)?;
         insert(&mut self.endpoints, &tables.endpoints)?;
-        remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))
+        remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))?;
+        Ok(self.host_ports.set(0, ports, 0)?)
     }
 
     pub(super) fn endpoint(

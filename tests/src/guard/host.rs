@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use registry_guard::compile::compile;
 use registry_guard::kernel::Table;
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, RuleKey, Tables};
+use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, HostPorts, RuleKey, Tables};
 
 use super::policy::{host_tables, policy, trusted};
 use crate::naive;
@@ -14,6 +14,7 @@ pub struct HostTables {
     vxlan_port: u16,
     vteps: Vec<IpNet>,
     endpoints: HashMap<EndpointKey, Endpoint>,
+    ports: Box<HostPorts>,
     tables: HashMap<u32, Table>,
 }
 
@@ -24,6 +25,7 @@ impl HostTables {
         Self {
             vxlan_port: host.vxlan_port,
             vteps: host.trusted_vteps,
+            ports: Box::new(HostPorts::of(host.endpoints.keys())),
             endpoints: host.endpoints,
             tables: compiled
                 .registries
@@ -37,6 +39,10 @@ impl HostTables {
 impl Tables for HostTables {
     fn vxlan_port(&self) -> u16 {
         self.vxlan_port
+    }
+
+    fn may_listen(&self, port: u16) -> bool {
+        self.ports.at(port.to_be()).are_any()
     }
 
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
