@@ -7,8 +7,9 @@ use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey,
 pub trait Tables {
     /// The UDP port of VXLAN, host byte order.
     fn vxlan_port(&self) -> u16;
-    /// Whether an endpoint may listen at this port (host byte order) of any address; `false` only if none does.
-    fn may_listen(&self, port: u16) -> bool;
+    /// Whether traffic to this port (host byte order) may concern anybody; `false` only if no endpoint listens there, whatever
+    /// the address, and it is not that of VXLAN.
+    fn may_concern(&self, port: u16) -> bool;
     /// The endpoint that listens on `address` and `port` (host byte order), itself or through a wildcard.
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint>;
     /// Whether VXLAN from this outer source carries an identity.
@@ -168,8 +169,8 @@ mod tests {
             (port == 443).then_some(self.0)
         }
 
-        fn may_listen(&self, port: u16) -> bool {
-            port == 443
+        fn may_concern(&self, port: u16) -> bool {
+            [443, 4789].contains(&port)
         }
 
         fn trusts_vtep(&self, _: &Address) -> bool {

@@ -74,9 +74,13 @@ impl EndpointKey {
         matches!(self.words, [0, 0, 0, 0])
     }
 
-    /// The family of its address.
-    pub const fn family(&self) -> Family {
-        if self.family == Family::V4 as u8 { Family::V4 } else { Family::V6 }
+    /// Its address, which is all zeros where it stands for every address.
+    pub const fn address(&self) -> Address {
+        if self.family == Family::V4 as u8 {
+            Address::from_word(self.words[0])
+        } else {
+            Address::from_words(self.words)
+        }
     }
 
     /// The number of its network namespace.

@@ -13,7 +13,8 @@ mod event;
 mod flow;
 mod flow_record;
 mod frame;
-mod host_ports;
+mod guarded_ports;
+mod host_table;
 mod interface;
 mod layout;
 mod network;
@@ -37,7 +38,8 @@ pub use event::{Event, Layer};
 pub use flow::{Flow, Tag, Transport};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
-pub use host_ports::{HostPorts, Listeners};
+pub use guarded_ports::GuardedPorts;
+pub use host_table::{HostTable, Listener};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,

@@ -86,7 +86,7 @@ fn tcp<F: Frame + ?Sized, T: Tables>(frame: &F, internet: &Internet, end: usize,
         Sight::Unclear
     } else if !header.opens_connection() {
         Sight::NotSyn
-    } else if !tables.may_listen(header.destination()) {
+    } else if !tables.may_concern(header.destination()) {
         Sight::NotGuarded
     } else {
         opens
@@ -98,14 +98,13 @@ fn udp<F: Frame + ?Sized, T: Tables>(frame: &F, internet: &Internet, tables: &T,
     let Ok(ports) = read::<Ports, F>(frame, internet.transport, internet.end) else {
         return Sight::Unclear;
     };
-    if ports.destination() == tables.vxlan_port() {
-        return vxlan(frame, internet, &ports, tables, opens);
+    if !tables.may_concern(ports.destination()) {
+        return if frame.reaches(internet.end) { Sight::NotGuarded } else { Sight::Unclear };
     }
-    if frame.reaches(internet.end) && !tables.may_listen(ports.destination()) {
-        Sight::NotGuarded
-    } else {
-        Sight::Unclear
+    if ports.destination() != tables.vxlan_port() {
+        return Sight::Unclear;
     }
+    vxlan(frame, internet, &ports, tables, opens)
 }
 
 /// Of what VXLAN carries only TCP is looked at: anything else may be VXLAN in VXLAN.

@@ -5,7 +5,7 @@ use aya::Pod;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
-    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, HostPorts, Interface, InterfaceKey,
+    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, GuardedPorts, HostTable, Interface, InterfaceKey,
     LocalAddressKey, RuleKey, Settings,
 };
 
@@ -28,7 +28,8 @@ pod!(
     Event,
     FlowKey,
     FlowRecord,
-    HostPorts,
+    GuardedPorts,
+    HostTable,
     Interface,
     InterfaceKey,
     LocalAddressKey,

@@ -7,8 +7,8 @@ use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, HOST, HostPorts, INTERFACE_CAPACITY, Interface,
-    InterfaceKey, LOCAL_ADDRESS_CAPACITY, Listeners, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, GuardedPorts, HOST, HostTable, INTERFACE_CAPACITY,
+    Interface, InterfaceKey, LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables,
     VTEP_CAPACITY,
 };
 
@@ -23,7 +23,11 @@ static RULES: ArrayOfMaps<LpmTrie<RuleKey, Entry, 1>, { MAX_REGISTRIES as usize 
 static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }> = HashMap::new();
 
 #[btf_map]
-static HOST_PORTS: Array<HostPorts, 1> = Array::new();
+static GUARDED_PORTS: Array<GuardedPorts, 1> = Array::new();
+
+/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store.
+#[btf_map]
+static HOST_TABLE: ArrayOfMaps<Array<HostTable, 1>, 1> = ArrayOfMaps::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -55,13 +59,20 @@ impl Maps {
         Self { namespace }
     }
 
-    /// How registries listen at `port`, network byte order, in this network namespace.
+    /// What stands in front of the endpoint map, if this is the network namespace of the host.
     #[inline(always)]
-    fn listeners(&self, port: u16) -> Listeners {
-        match HOST_PORTS.get(0) {
-            Some(ports) if self.namespace == HOST => ports.at(port),
-            _ => Listeners::UNKNOWN,
-        }
+    fn host_table(&self) -> Option<&HostTable> {
+        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0) } else { None }
+    }
+
+    /// The endpoint that listens on `address` and `port`, by the map.
+    #[inline(always)]
+    fn endpoint_in_map(&self, address: &Address, port: u16) -> Option<Endpoint> {
+        let endpoint = ENDPOINTS
+            .get_ptr(EndpointKey::exact(self.namespace, address, port))
+            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
+        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
+        Some(unsafe { *endpoint })
     }
 
     /// Whether the agent saw that the second layer stands.
@@ -94,23 +105,18 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn may_listen(&self, port: u16) -> bool {
-        self.listeners(port.to_be()).are_any()
+    fn may_concern(&self, port: u16) -> bool {
+        self.namespace != HOST || GUARDED_PORTS.get(0).is_none_or(|ports| ports.name(port.to_be()))
     }
 
     #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        let family = address.family();
-        let listeners = self.listeners(black_box(port.to_be()));
-        let mut endpoint = None;
-        if listeners.on_one_address(family) {
-            endpoint = ENDPOINTS.get_ptr(EndpointKey::exact(self.namespace, address, port));
+        // The verifier forgets the bound of a port whose bytes were swapped, but not of one that it sees read from two bytes.
+        let listener = self.host_table().map(|table| table.listener(address.family(), black_box(port.to_be())));
+        match listener {
+            Some(listener) if !listener.is_in_map(address) => Some(listener.endpoint(address)),
+            _ => self.endpoint_in_map(address, port),
         }
-        if endpoint.is_none() && listeners.on_every_address(family) {
-            endpoint = ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, family, port));
-        }
-        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
-        endpoint.map(|endpoint| unsafe { *endpoint })
     }
 
     #[inline(always)]

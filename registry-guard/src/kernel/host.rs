@@ -5,11 +5,12 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
+use aya::maps::{Array, ArrayOfMaps, HashMap, LpmTrie, MapData, MapError};
 use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use registry_guard_common::{
-    Address, Budget, Endpoint, EndpointKey, HostPorts, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
+    Address, Budget, Endpoint, EndpointKey, GuardedPorts, HostTable, Interface, InterfaceKey, LocalAddressKey, RuleKey,
+    Settings,
 };
 
 use super::rules::Row;
@@ -30,7 +31,8 @@ pub struct HostTables {
 
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
-    host_ports: Array<MapData, HostPorts>,
+    ports: Array<MapData, GuardedPorts>,
+    host_table: ArrayOfMaps<MapData, Array<MapData, HostTable>>,
     vteps: LpmTrie<MapData, RuleKey, u32>,
     settings: Array<MapData, Settings>,
     budgets: Array<MapData, Budget>,
@@ -47,7 +49,8 @@ impl HostMaps {
         let inherited: Settings = settings.get(&0, 0)?;
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
-            host_ports: Array::try_from(take(ebpf, "HOST_PORTS")?)?,
+            ports: Array::try_from(take(ebpf, "GUARDED_PORTS")?)?,
+            host_table: ArrayOfMaps::try_from(take(ebpf, "HOST_TABLE")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
             settings,
             budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
@@ -60,6 +63,9 @@ impl HostMaps {
     }
 
     pub(super) fn set(&mut self, tables: &HostTables) -> Result<(), KernelError> {
+        let ports = GuardedPorts::of(tables.vxlan_port, tables.endpoints.keys());
+        // A port that matters is named before it does, and for as long.
+        self.ports.set(0, self.ports.get(&0, 0)?.or(&ports), 0)?;
         self.vxlan_port = tables.vxlan_port;
         self.set_second_layer(self.second_layer_stands)?;
         for (&registry, &budget) in &tables.budgets {
@@ -67,12 +73,16 @@ impl HostMaps {
         }
         self.set_vteps(&tables.trusted_vteps)?;
         // An endpoint that moves is guarded at both places for a moment, never at neither.
-        let ports = HostPorts::of(tables.endpoints.keys());
-        // No endpoint is ever there without being named in the table before it.
-        self.host_ports.set(0, self.host_ports.get(&0, 0)?.or(&ports), 0)?;
         insert(&mut self.endpoints, &tables.endpoints)?;
+        self.swap_host_table(&HostTable::of(tables.endpoints.iter()))?;
         remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))?;
-        Ok(self.host_ports.set(0, ports, 0)?)
+        Ok(self.ports.set(0, ports, 0)?)
+    }
+
+    fn swap_host_table(&mut self, table: &HostTable) -> Result<(), KernelError> {
+        let mut fresh = Array::create(1, 0)?;
+        fresh.set(0, table, 0)?;
+        Ok(self.host_table.set(0, &fresh, 0)?)
     }
 
     pub(super) fn endpoint(

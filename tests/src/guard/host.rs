@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use registry_guard::compile::compile;
 use registry_guard::kernel::Table;
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, HostPorts, RuleKey, Tables};
+use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, GuardedPorts, HOST, RuleKey, Tables};
 
 use super::policy::{host_tables, policy, trusted};
 use crate::naive;
@@ -14,7 +14,7 @@ pub struct HostTables {
     vxlan_port: u16,
     vteps: Vec<IpNet>,
     endpoints: HashMap<EndpointKey, Endpoint>,
-    ports: Box<HostPorts>,
+    ports: Box<GuardedPorts>,
     tables: HashMap<u32, Table>,
 }
 
@@ -25,7 +25,7 @@ impl HostTables {
         Self {
             vxlan_port: host.vxlan_port,
             vteps: host.trusted_vteps,
-            ports: Box::new(HostPorts::of(host.endpoints.keys())),
+            ports: Box::new(GuardedPorts::of(host.vxlan_port, host.endpoints.keys())),
             endpoints: host.endpoints,
             tables: compiled
                 .registries
@@ -41,8 +41,8 @@ impl Tables for HostTables {
         self.vxlan_port
     }
 
-    fn may_listen(&self, port: u16) -> bool {
-        self.ports.at(port.to_be()).are_any()
+    fn may_concern(&self, port: u16) -> bool {
+        self.ports.name(port.to_be())
     }
 
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
