@@ -74,7 +74,7 @@ impl HostTable {
     fn listener_mut(&mut self, key: &EndpointKey, last: &mut u8) -> Option<&mut Listener> {
         let number = &mut self.numbers[usize::from(key.port().to_be())];
         if *number == NOBODY {
-            *last = (*last + 1).min(LAST);
+            *last = last.saturating_add(1);
             *number = *last;
         }
         let row = &mut self.rows[usize::from(*number)];
