@@ -1,20 +1,35 @@
 //! The verdict: written once, run by the kernel programs and by host tests.
 
 use crate::endpoint::{Datagrams, Endpoint, LocalTraffic, Response};
-use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, parse};
+use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, open};
 
 /// The rules, wherever they are kept.
 pub trait Tables {
     /// The UDP port of VXLAN, host byte order.
     fn vxlan_port(&self) -> u16;
+    /// Whether traffic to this port (host byte order) may concern anybody; `false` only if no endpoint listens there, whatever
+    /// the address, and it is not that of VXLAN.
+    fn may_concern(&self, port: u16) -> bool;
     /// The endpoint that listens on `address` and `port` (host byte order), itself or through a wildcard.
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint>;
     /// Whether VXLAN from this outer source carries an identity.
     fn trusts_vtep(&self, vtep: &Address) -> bool;
-    /// The longest prefix that covers the first `bits` bits of `key` in the trie of the registry with this index.
-    fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry>;
+    /// The rules of one registry.
+    type Rules: RuleTable;
+    /// Those of the registry with this index, as they stand at this moment.
+    fn rules(&self, registry: u32) -> Option<Self::Rules>;
     /// Whether this host has this address.
     fn is_local(&self, address: &Address) -> bool;
+}
+
+/// The rules of one registry.
+pub trait RuleTable {
+    /// Whether a row other than that of a whole family may cover `key`. `true` is always right; `false` denies.
+    fn may_cover(&self, key: &RuleKey) -> bool;
+    /// Why a source is denied that no row but that of its family covers.
+    fn uncovered(&self) -> Reason;
+    /// The longest prefix that covers the first `bits` bits of `key`.
+    fn longest(&self, key: &RuleKey, bits: u32) -> Option<Entry>;
 }
 
 /// What was decided about one packet.
@@ -43,7 +58,7 @@ impl Judgement {
         if flow.transport != Transport::TcpSyn || matches!(self.reason, Reason::UntrustedVtep | Reason::VniZero) {
             return Response::Drop;
         }
-        match (self.endpoint.response(), flow.vtep) {
+        match (self.endpoint.response(), flow.vtep.address()) {
             (Response::Reset, Some(_)) => Response::Drop,
             (Response::Forbidden, Some(_)) if self.endpoint.ends_elsewhere() => Response::Drop,
             (response, _) => response,
@@ -54,7 +69,7 @@ impl Judgement {
 /// Parses `frame` and decides.
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Judgement {
-    match parse(frame, tables.vxlan_port()) {
+    match open(frame, tables) {
         Ok((flow, _)) => decide(&flow, tables),
         Err(reason) => Judgement::unguarded(reason),
     }
@@ -103,16 +118,26 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
         judgement.reason = reason;
         return judgement;
     }
+    let Some(rules) = tables.rules(registry) else {
+        judgement.reason = Reason::NoTable;
+        return judgement;
+    };
     if flow.tag != Tag::PUBLIC {
         let key = RuleKey::private_endpoint(flow.tag, &flow.destination);
-        if let Some(entry) = tables.rule(registry, &key, RuleKey::lookup_bits(&flow.destination)) {
+        if rules.may_cover(&key)
+            && let Some(entry) = rules.longest(&key, RuleKey::lookup_bits(&flow.destination))
+        {
             judgement.reason = entry.reason();
             judgement.counter = entry.counter();
             return judgement;
         }
     }
     let key = RuleKey::new(flow.tag, &flow.source);
-    match tables.rule(registry, &key, RuleKey::lookup_bits(&flow.source)) {
+    if !rules.may_cover(&key) {
+        judgement.reason = rules.uncovered();
+        return judgement;
+    }
+    match rules.longest(&key, RuleKey::lookup_bits(&flow.source)) {
         Some(entry) => {
             judgement.reason = entry.reason();
             judgement.counter = entry.counter();
@@ -125,8 +150,8 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
 /// Why the rules are not even asked.
 #[inline(always)]
 fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Reason> {
-    if let Some(vtep) = flow.vtep {
-        if !tables.trusts_vtep(&vtep) {
+    if let Some(vtep) = flow.vtep.address() {
+        if !tables.trusts_vtep(vtep) {
             return Some(Reason::UntrustedVtep);
         }
         if flow.tag == Tag::PUBLIC {
@@ -142,6 +167,7 @@ fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Rea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Vtep;
 
     const HOST_V4: Address = Address::v4([203, 0, 113, 10]);
     const OFFICE: Address = Address::v4([198, 51, 100, 7]);
@@ -157,6 +183,24 @@ mod tests {
         }
     }
 
+    /// Allows [`OFFICE`], and says so only if it is asked.
+    struct Office;
+
+    impl RuleTable for Office {
+        fn may_cover(&self, _: &RuleKey) -> bool {
+            true
+        }
+
+        fn uncovered(&self) -> Reason {
+            Reason::NoRule
+        }
+
+        fn longest(&self, key: &RuleKey, _: u32) -> Option<Entry> {
+            let reason = if *key == RuleKey::new(Tag::PUBLIC, &OFFICE) { Reason::IpRule } else { Reason::NoRule };
+            Some(Entry::new(reason, 3))
+        }
+    }
+
     impl Tables for One {
         fn vxlan_port(&self) -> u16 {
             4789
@@ -166,13 +210,18 @@ mod tests {
             (port == 443).then_some(self.0)
         }
 
+        fn may_concern(&self, port: u16) -> bool {
+            [443, 4789].contains(&port)
+        }
+
         fn trusts_vtep(&self, _: &Address) -> bool {
             true
         }
 
-        fn rule(&self, _: u32, key: &RuleKey, _: u32) -> Option<Entry> {
-            let reason = if *key == RuleKey::new(Tag::PUBLIC, &OFFICE) { Reason::IpRule } else { Reason::NoRule };
-            Some(Entry::new(reason, 3))
+        type Rules = Office;
+
+        fn rules(&self, _: u32) -> Option<Office> {
+            Some(Office)
         }
 
         fn is_local(&self, address: &Address) -> bool {
@@ -182,7 +231,7 @@ mod tests {
 
     fn syn(source: Address) -> Flow {
         let destination = HOST_V4;
-        Flow { source, destination, port: 443, transport: Transport::TcpSyn, tag: Tag::PUBLIC, vtep: None }
+        Flow { source, destination, port: 443, transport: Transport::TcpSyn, tag: Tag::PUBLIC, vtep: Vtep::NONE }
     }
 
     fn reason(flow: Flow, interface: Interface, tables: &One) -> Reason {
@@ -237,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_denied_syn_inside_vxlan_goes_on_only_where_its_network_is_known_later() {
-        let inside = Flow { tag: Tag::vni(5001), vtep: Some(STRANGER), ..syn(OFFICE) };
+        let inside = Flow { tag: Tag::vni(5001), vtep: Vtep::new(STRANGER), ..syn(OFFICE) };
         let here = One::new(Datagrams::Deny, LocalTraffic::Judge);
         assert_eq!(decide(&inside, &here).response(&inside), Response::Forbidden);
         let elsewhere = One(here.0.elsewhere());

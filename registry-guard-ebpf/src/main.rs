@@ -13,6 +13,8 @@ mod counters;
 #[cfg(target_arch = "bpf")]
 mod events;
 #[cfg(target_arch = "bpf")]
+mod exhausted;
+#[cfg(target_arch = "bpf")]
 mod flows;
 #[cfg(target_arch = "bpf")]
 mod guard_sk_lookup;
@@ -28,6 +30,8 @@ mod probe;
 mod reset;
 #[cfg(target_arch = "bpf")]
 mod responder;
+#[cfg(target_arch = "bpf")]
+mod rules;
 #[cfg(target_arch = "bpf")]
 mod tables;
 

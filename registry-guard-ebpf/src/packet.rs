@@ -41,9 +41,13 @@ impl Frame for XdpPacket<'_> {
 
     #[inline(always)]
     fn holds(&self, end: usize) -> bool {
-        let linear = self.ctx.data_end() - self.ctx.data();
         // SAFETY: the context is the one this program was called with.
-        end <= linear || end as u64 <= unsafe { bpf_xdp_get_buff_len(self.ctx.as_ptr().cast()) }
+        self.reaches(end) || end as u64 <= unsafe { bpf_xdp_get_buff_len(self.ctx.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn reaches(&self, end: usize) -> bool {
+        end <= self.ctx.data_end() - self.ctx.data()
     }
 
     #[inline(always)]

@@ -1,23 +1,28 @@
-//! The maps that hold the rules, as the kernel's [`Tables`].
+//! The maps that say what is guarded and by which rules, as the kernel's [`Tables`].
 #![expect(unsafe_code, reason = "map values are read through pointers that the kernel hands out")]
 
-use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
+use core::hint::black_box;
+
+use aya_ebpf::btf_maps::lpm_trie::LpmTrie;
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, INTERFACE_CAPACITY, Interface, InterfaceKey,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, GuardedPorts, HOST, HostTable, INTERFACE_CAPACITY, Interface,
+    InterfaceKey, LOCAL_ADDRESS_CAPACITY, LocalAddressKey, RuleKey, Settings, Tables, Tag, VTEP_CAPACITY,
 };
 
 use crate::clock::second;
-
-/// One trie for each registry, replaced as a whole by one store into its slot. The capacity of the inner map given here
-/// is only a template: the kernel does not compare it (`bpf_map_meta_equal`).
-#[btf_map]
-static RULES: ArrayOfMaps<LpmTrie<RuleKey, Entry, 1>, { MAX_REGISTRIES as usize }> = ArrayOfMaps::new();
+use crate::rules::{Rules, TrieKey};
 
 #[btf_map]
 static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }> = HashMap::new();
+
+#[btf_map]
+static GUARDED_PORTS: Array<GuardedPorts, 1> = Array::new();
+
+/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store.
+#[btf_map]
+static HOST_TABLE: ArrayOfMaps<Array<HostTable, 1>, 1> = ArrayOfMaps::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -32,11 +37,6 @@ static INTERFACES: HashMap<InterfaceKey, Interface, { INTERFACE_CAPACITY as usiz
 #[btf_map]
 static LOCAL_ADDRESSES: HashMap<LocalAddressKey, u32, { LOCAL_ADDRESS_CAPACITY as usize }> = HashMap::new();
 
-/// A trie's key is packed, so LLVM would write it to the stack in any parts, while the verifier wants each part aligned
-/// to its size.
-#[repr(align(8))]
-struct Aligned(Key<RuleKey>);
-
 /// The maps as they concern one network namespace.
 pub(crate) struct Maps {
     namespace: u8,
@@ -47,6 +47,22 @@ impl Maps {
     #[inline(always)]
     pub(crate) const fn of(namespace: u8) -> Self {
         Self { namespace }
+    }
+
+    /// What stands in front of the endpoint map, if this is the network namespace of the host.
+    #[inline(always)]
+    fn host_table(&self) -> Option<&HostTable> {
+        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0) } else { None }
+    }
+
+    /// The endpoint that listens on `address` and `port`, by the map.
+    #[inline(always)]
+    fn endpoint_in_map(&self, address: &Address, port: u16) -> Option<Endpoint> {
+        let endpoint = ENDPOINTS
+            .get_ptr(EndpointKey::exact(self.namespace, address, port))
+            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
+        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
+        Some(unsafe { *endpoint })
     }
 
     /// Whether the agent saw that the second layer stands.
@@ -79,23 +95,31 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn may_concern(&self, port: u16) -> bool {
+        self.namespace != HOST || GUARDED_PORTS.get(0).is_none_or(|ports| ports.name(port.to_be()))
+    }
+
+    #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        let endpoint = ENDPOINTS
-            .get_ptr(EndpointKey::exact(self.namespace, address, port))
-            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
-        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
-        Some(unsafe { *endpoint })
+        // The verifier forgets the bound of a port whose bytes were swapped, but not of one that it sees read from two bytes.
+        let listener = self.host_table().map(|table| table.listener(address.family(), black_box(port.to_be())));
+        match listener {
+            Some(listener) if !listener.is_in_map(address) => Some(listener.endpoint(address)),
+            _ => self.endpoint_in_map(address, port),
+        }
     }
 
     #[inline(always)]
     fn trusts_vtep(&self, vtep: &Address) -> bool {
-        let key = RuleKey::new(registry_guard_common::Tag::PUBLIC, vtep);
-        VTEPS.get(&Aligned(Key::new(RuleKey::lookup_bits(vtep), key)).0).is_some()
+        let key = TrieKey::new(RuleKey::lookup_bits(vtep), &RuleKey::new(Tag::PUBLIC, vtep));
+        VTEPS.get(&key.0).is_some()
     }
 
+    type Rules = Rules;
+
     #[inline(always)]
-    fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry> {
-        RULES.get(registry)?.get(&Aligned(Key::new(bits, *key)).0).copied()
+    fn rules(&self, registry: u32) -> Option<Rules> {
+        Rules::of(registry)
     }
 
     #[inline(always)]
