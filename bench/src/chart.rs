@@ -38,16 +38,17 @@ pub(crate) fn draw(path: &Path, results: &Results) -> Result<()> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let root = root
-        .titled("CPU time of the receiver for each denied SYN, over a program that only parses", ("sans-serif", 20))?;
+        .titled("CPU time of the receiver for each denied SYN, over a program that only parses", ("sans-serif", 22))?;
     let panels = root.split_evenly((1, 2));
     for (panel, (aim, title)) in
         panels.iter().zip([(Aim::Uniform, "random sources"), (Aim::Near, "sources close to rules")])
     {
         let mut chart = ChartBuilder::on(panel)
-            .caption(title, ("sans-serif", 16))
+            .caption(title, ("sans-serif", 18))
             .margin(12)
-            .x_label_area_size(44)
-            .y_label_area_size(52)
+            .margin_right(38)
+            .x_label_area_size(48)
+            .y_label_area_size(56)
             .build_cartesian_2d((0.8_f64..1_300_000.0).log_scale(), (LOWEST..HIGHEST).log_scale())?;
         chart
             .configure_mesh()
@@ -55,6 +56,7 @@ pub(crate) fn draw(path: &Path, results: &Results) -> Result<()> {
             .y_desc("times the parse floor (1)")
             .x_label_formatter(&|prefixes| grouped(*prefixes))
             .y_label_formatter(&|ratio| format!("{ratio:.0}"))
+            .label_style(("sans-serif", 15))
             .x_labels(7)
             .light_line_style(RGBColor(240, 240, 240))
             .bold_line_style(RGBColor(210, 210, 210))
@@ -76,7 +78,7 @@ pub(crate) fn draw(path: &Path, results: &Results) -> Result<()> {
                 .position(SeriesLabelPosition::UpperLeft)
                 .background_style(WHITE.mix(0.85))
                 .border_style(RGBColor(180, 180, 180))
-                .label_font(("sans-serif", 13))
+                .label_font(("sans-serif", 15))
                 .draw()?;
         }
     }

@@ -125,6 +125,7 @@ fn other(results: &Results, bounds: &[Bound]) -> Value {
         .iter()
         .map(|bound| json!({"what": bound.what, "limit": bound.limit, "seen": bound.seen, "holds": bound.holds()}));
     json!({
+        "left_out": results.left_out,
         "program_time_of_syns": judged.collect::<Vec<Value>>(),
         "program_time_not_guarded": not_guarded.collect::<Vec<Value>>(),
         "allowed_traffic": traffic.collect::<Vec<Value>>(),

@@ -62,8 +62,11 @@ fn run(options: &Options) -> Result<()> {
         println!("{}", tables::not_guarded(&results.not_guarded));
     }
     if options.has(Part::Receiver) {
-        results.receiver = receiver_cpu::measure(&mut cases, options)?;
+        results.receiver = receiver_cpu::measure(&mut cases, options, &mut results.left_out)?;
         println!("{}", tables::receiver(&results.receiver));
+        for why in &results.left_out {
+            println!("left out: {why}");
+        }
     }
     if options.has(Part::Traffic) {
         results.traffic = traffic::measure(&mut cases, options)?;

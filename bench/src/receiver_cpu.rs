@@ -58,9 +58,11 @@ struct Measured {
 
 /// Measures every filter in turn, round after round, with the parse floor before and after each. Those of one shape of packets, so
 /// many rules and one kind of sources come one after the other, the parse floor first.
-pub(crate) fn measure(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
+///
+/// Why other filters were left out goes to `left_out`.
+pub(crate) fn measure(cases: &mut Cases, options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Row>> {
     let mut sender = Sender::load()?;
-    let mut rows = rows(cases, options)?;
+    let mut rows = rows(cases, options, left_out)?;
     for round in 1..=options.rounds() {
         eprintln!("receiver: round {round} of {}", options.rounds());
         for together in rows.chunk_by_mut(Row::goes_with) {
@@ -86,13 +88,18 @@ impl Row {
     }
 }
 
-fn rows(cases: &mut Cases, options: &Options) -> Result<Vec<Row>> {
+fn rows(cases: &mut Cases, options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for shape in options.shapes() {
         for prefixes in options.sizes() {
-            let filters = filters(shape, prefixes, options);
-            let installed: Vec<Case> =
-                filters.into_iter().map(|filter| cases.case(filter, prefixes, shape)).collect::<Result<_>>()?;
+            let mut installed = Vec::new();
+            for filter in filters(shape, prefixes, options) {
+                match cases.case(filter, prefixes, shape) {
+                    Ok(case) => installed.push(case),
+                    Err(error) if filter.is_peer() => left_out.push(format!("{error:#}")),
+                    Err(error) => return Err(error),
+                }
+            }
             for aim in Aim::DENIED {
                 rows.extend(installed.iter().map(|case| Row::new(case.clone(), aim)));
             }

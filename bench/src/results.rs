@@ -13,6 +13,8 @@ use crate::{receiver_cpu, traffic};
 pub(crate) struct Results {
     pub(crate) judged: Vec<Judged>,
     pub(crate) not_guarded: Vec<NotGuarded>,
+    /// Other filters that could not be measured, and why.
+    pub(crate) left_out: Vec<String>,
     pub(crate) receiver: Vec<receiver_cpu::Row>,
     pub(crate) traffic: Vec<traffic::Row>,
     pub(crate) updates: Option<Updates>,

@@ -11,8 +11,8 @@ use crate::{
 /// What to tell the bench.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Options of the bench; `-- --help` lists them
-    #[arg(last = true)]
+    /// Options of the bench, such as `--quick`; `cargo xtask bench -- --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
 

@@ -51,6 +51,11 @@ impl Filter {
         !matches!(self, Self::None | Self::Pass | Self::Bare | Self::Floor)
     }
 
+    /// Whether it is somebody else's, which may not be there, or not take so many rules.
+    pub(crate) const fn is_peer(self) -> bool {
+        matches!(self, Self::XdpTools | Self::Nftables | Self::Iptables)
+    }
+
     /// As reports call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
