@@ -29,6 +29,7 @@ mod updates;
 
 use std::fs;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
@@ -53,6 +54,8 @@ fn run(options: &Options) -> Result<()> {
         Uid::effective().is_root(),
         "the bench creates network namespaces and loads BPF programs, which only root may"
     );
+    let cpus = thread::available_parallelism()?.get();
+    ensure!(cpus > cpu::RECEIVER, "one CPU sends and another receives, but here is only {cpus}");
     fs::create_dir_all(&options.output).with_context(|| format!("creating {}", options.output.display()))?;
     let (mut cases, mut results) = (Cases::default(), Results::default());
     if options.has(Part::Program) {
