@@ -10,7 +10,7 @@ use crate::network::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::parse::NO_LIMIT;
 use crate::transport::{TCP, UDP};
 use crate::wire::{EtherType, Ethernet, Ipv4, Ipv6, Ports, Tcp, Vxlan};
-use crate::{Address, Family, Flow, Headers, Tables, Tag};
+use crate::{Address, Family, Flow, Headers, Tables, Tag, Vtep};
 
 /// What a packet is at first sight. No variant holds anything, since LLVM leaves what an absent value would hold unwritten,
 /// and a BPF verifier accepts no register that was never written.
@@ -194,7 +194,7 @@ fn encapsulated<F: Frame + ?Sized>(frame: &F, outer: Family, inner: Family, foun
     };
     let is_there = syn(frame, internet, inner, found);
     found.0.tag = Tag::vni(vni);
-    found.0.vtep = Some(vtep);
+    found.0.vtep = Vtep::new(vtep);
     is_there
 }
 

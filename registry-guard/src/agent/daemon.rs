@@ -25,7 +25,7 @@ use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_ta
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
-use crate::kernel::{Kernel, Pins, RuleTrie, pinned_links};
+use crate::kernel::{Kernel, LoadedTable, Pins, pinned_links};
 use crate::netlink::Links;
 use crate::policy::Policy;
 use crate::store::{SqliteStore, Store};
@@ -157,7 +157,7 @@ fn enforce(
     let capacity = trusted.capacity(config.limits.rules);
     for registry in policy.registries.values() {
         let table = compile(registry, policy, trusted);
-        kernel.swap(registry.slot, RuleTrie::build(&table, capacity)?)?;
+        kernel.swap(registry.slot, LoadedTable::build(&table, capacity)?)?;
     }
     kernel.set_host(&host::host_tables(config, policy, layer, blind))?;
     Ok(())

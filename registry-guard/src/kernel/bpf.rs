@@ -1,13 +1,16 @@
-//! What bpf(2) can do and aya cannot: the links and programs of a network namespace.
+//! What bpf(2) can do and aya cannot: the links and programs of a network namespace, and many entries of a trie at once.
 #![expect(unsafe_code, reason = "bpf(2) is called with unions that the kernel reads and writes")]
 
 use std::ffi::CString;
 use std::io;
-use std::mem;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use aya::Pod;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{IterableMap as _, LpmTrie, MapData};
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_link_info};
 
 /// Programs that one namespace is asked for; `MAX_LOOKUP_PROGS` in the kernel is 64.
@@ -63,6 +66,75 @@ pub(super) fn lookup_programs(namespace: BorrowedFd<'_>) -> io::Result<Vec<u32>>
     // SAFETY: the kernel wrote how many there are into this part of the union.
     let count = unsafe { attr.query.__bindgen_anon_2.prog_cnt };
     Ok(programs.into_iter().take(count.try_into().unwrap_or(MOST_PROGRAMS)).collect())
+}
+
+/// Deletes the element with this key of a map whose keys are words.
+pub(super) fn delete_element(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.__bindgen_anon_2.map_fd = descriptor(map)?;
+    attr.__bindgen_anon_2.key = (&raw const key) as u64;
+    call(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attr).map(drop)
+}
+
+/// Puts each of `values` under the key at the same place, and says how many there are now, which are fewer after an error.
+pub(super) fn insert_many<K: Pod, V: Pod>(
+    trie: &LpmTrie<MapData, K, V>,
+    keys: &[Key<K>],
+    values: &[V],
+) -> (usize, io::Result<()>) {
+    let many = keys.len().min(values.len());
+    let mut attr = match batch(trie, many) {
+        Ok(attr) => attr,
+        Err(error) => return (0, Err(error)),
+    };
+    attr.batch.keys = keys.as_ptr() as u64;
+    attr.batch.values = values.as_ptr() as u64;
+    match call(bpf_cmd::BPF_MAP_UPDATE_BATCH, &mut attr) {
+        Ok(_) => (many, Ok(())),
+        // All of them is what stands there if the kernel failed before the first (until Linux 6.7).
+        Err(error) => (Some(batched(&attr)).filter(|done| *done < many).unwrap_or(0), Err(error)),
+    }
+}
+
+/// Takes the entries with these keys away. What was taken away before an error stays away.
+pub(super) fn remove_many<K: Pod, V: Pod>(trie: &LpmTrie<MapData, K, V>, keys: &[Key<K>]) -> io::Result<()> {
+    let mut attr = batch(trie, keys.len())?;
+    attr.batch.keys = keys.as_ptr() as u64;
+    call(bpf_cmd::BPF_MAP_DELETE_BATCH, &mut attr).map(drop)
+}
+
+/// Reads the first entries of a trie into `keys` and `values`, and says how many there were.
+pub(super) fn first_entries<K: Pod, V: Pod>(
+    trie: &LpmTrie<MapData, K, V>,
+    keys: &mut [Key<K>],
+    values: &mut [V],
+) -> io::Result<usize> {
+    let mut attr = batch(trie, keys.len().min(values.len()))?;
+    // For a generic batch, where the next one would begin is a key.
+    let mut last = MaybeUninit::<Key<K>>::uninit();
+    attr.batch.out_batch = last.as_mut_ptr() as u64;
+    attr.batch.keys = keys.as_mut_ptr() as u64;
+    attr.batch.values = values.as_mut_ptr() as u64;
+    match call(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr) {
+        // There are no more than these.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        result => result.map(drop)?,
+    }
+    Ok(batched(&attr).min(keys.len()))
+}
+
+/// How many entries the call was about in the end.
+fn batched(attr: &bpf_attr) -> usize {
+    // SAFETY: the caller and the kernel wrote a number into this part of the union.
+    unsafe { attr.batch.count }.try_into().unwrap_or(usize::MAX)
+}
+
+/// A trie's keys and values have the sizes that it was made with (`LpmTrie::new` of aya compares them).
+fn batch<K: Pod, V: Pod>(trie: &LpmTrie<MapData, K, V>, count: usize) -> io::Result<bpf_attr> {
+    let mut attr = zeroed();
+    attr.batch.map_fd = descriptor(trie.map().fd().as_fd())?;
+    attr.batch.count = u32::try_from(count).map_err(io::Error::other)?;
+    Ok(attr)
 }
 
 fn zeroed() -> bpf_attr {
