@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use registry_guard_common::{
-    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, Tables, decide, open, parse,
+    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, RuleTable, Tables, decide,
+    open, parse,
 };
 use tests::attacks::{Source, all, policy};
 use tests::naive::{Place, Policy};
@@ -16,6 +17,23 @@ const PACKETS_PER_POLICY: u64 = 1000;
 
 /// Where the registries of a policy listen; nobody is allowed.
 struct Listening<'a>(&'a Policy);
+
+/// No registry has any.
+struct NoRules;
+
+impl RuleTable for NoRules {
+    fn may_cover(&self, _: &RuleKey) -> bool {
+        false
+    }
+
+    fn uncovered(&self) -> Reason {
+        Reason::NoRule
+    }
+
+    fn longest(&self, _: &RuleKey, _: u32) -> Option<Entry> {
+        None
+    }
+}
 
 impl Tables for Listening<'_> {
     fn vxlan_port(&self) -> u16 {
@@ -42,7 +60,9 @@ impl Tables for Listening<'_> {
         true
     }
 
-    fn rule(&self, _: u32, _: &RuleKey, _: u32) -> Option<Entry> {
+    type Rules = NoRules;
+
+    fn rules(&self, _: u32) -> Option<NoRules> {
         None
     }
 

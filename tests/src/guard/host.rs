@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use registry_guard::compile::compile;
 use registry_guard::front::{Draft, Front};
 use registry_guard::kernel::{Row, Table};
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, GuardedPorts, HOST, Reason, RuleKey, RuleTable, Tables};
+use registry_guard_common::{
+    Address, Endpoint, EndpointKey, Entry, GuardedPorts, HOST, Reason, RuleKey, RuleTable, Tables,
+};
 
 use super::policy::{host_tables, policy, trusted};
 use crate::naive;
