@@ -1,4 +1,4 @@
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes};
 
 use crate::endpoint::{EndpointKey, HOST};
 
@@ -18,7 +18,7 @@ pub struct GuardedPorts {
 impl GuardedPorts {
     /// Names the VXLAN port (host byte order), and those of the keys that are of the network namespace of the host.
     pub fn of<'a>(vxlan_port: u16, keys: impl IntoIterator<Item = &'a EndpointKey>) -> Self {
-        let mut ports = Self { named: [0; PORTS] };
+        let mut ports = Self::new_zeroed();
         let of_host = keys.into_iter().filter(|key| key.namespace() == HOST).map(EndpointKey::port);
         for port in of_host.chain([vxlan_port]) {
             ports.named[usize::from(port.to_be())] = 1;

@@ -1,4 +1,4 @@
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes};
 
 use crate::endpoint::{Endpoint, EndpointKey, HOST};
 use crate::{Address, Family};
@@ -44,8 +44,8 @@ pub struct Listener {
 impl HostTable {
     /// The table in front of a map with these entries. Those of other network namespaces are left out.
     pub fn of<'a>(endpoints: impl Iterator<Item = (&'a EndpointKey, &'a Endpoint)> + Clone) -> Self {
-        let mut table =
-            Self { numbers: [NOBODY; PORTS], rows: [Row { v4: Listener::NOBODY, v6: Listener::NOBODY }; ROWS] };
+        let mut table = Self::new_zeroed();
+        table.rows = [Row { v4: Listener::NOBODY, v6: Listener::NOBODY }; ROWS];
         table.rows[usize::from(LAST)] = Row { v4: Listener::MAP, v6: Listener::MAP };
         let mut last = NOBODY;
         let here = endpoints.filter(|(key, _)| key.namespace() == HOST);

@@ -40,8 +40,8 @@ pub use flow::{Flow, Tag, Transport, Vtep};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
 pub use front::{
-    FRONT_LINE_WORDS, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine, FrontWords, Root, Slot, SlotKind,
-    WIDE_LEAF_WORDS, Which, may_cover,
+    FRONT_AHEAD, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine,
+    FrontWords, Root, Slot, SlotKind, Which, may_cover,
 };
 pub use guarded_ports::GuardedPorts;
 pub use host_table::{HostTable, Listener};

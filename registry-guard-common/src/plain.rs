@@ -76,7 +76,6 @@ fn outer<F: Frame + ?Sized, T: Tables>(frame: &F, internet: &Internet, tables: &
 
 /// Whether the frame is within reach up to `end`, the end of its outermost IP packet, is asked behind the last header: LLVM
 /// would conclude from it that each header is, and no verifier follows that.
-
 #[inline(always)]
 fn tcp<F: Frame + ?Sized, T: Tables>(frame: &F, internet: &Internet, end: usize, tables: &T, opens: Sight) -> Sight {
     let Ok(header) = read::<Tcp, F>(frame, internet.transport, internet.end) else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use registry_guard::kernel::{HostTables, Kernel, Pins, Row, RuleTrie};
+use registry_guard::kernel::{HostTables, Kernel, LoadedTable, Pins, Row};
 use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Reason, Response};
 use tempfile::TempDir;
 use tests::net::Bpffs;
@@ -35,7 +35,7 @@ impl Place {
     fn load_denying(&self, registries: u32) -> Result<Kernel> {
         let mut kernel = self.load()?;
         for slot in 0..registries {
-            kernel.swap(slot, RuleTrie::build(&[Row::family(Family::V4, Reason::NoRule)], CAPACITY)?)?;
+            kernel.swap(slot, LoadedTable::build(&[Row::family(Family::V4, Reason::NoRule)], CAPACITY)?)?;
         }
         Ok(kernel)
     }

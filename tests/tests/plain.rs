@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use registry_guard_common::{
-    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, Tables, decide, open, parse,
+    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, RuleTable, Tables, decide,
+    open, parse,
 };
 use tests::attacks::{Source, all, policy};
 use tests::naive::{Place, Policy};
@@ -42,12 +43,31 @@ impl Tables for Listening<'_> {
         true
     }
 
-    fn rule(&self, _: u32, _: &RuleKey, _: u32) -> Option<Entry> {
+    type Rules = Nothing;
+
+    fn rules(&self, _: u32) -> Option<Nothing> {
         None
     }
 
     fn is_local(&self, _: &Address) -> bool {
         false
+    }
+}
+
+/// The rules of a registry that has none.
+enum Nothing {}
+
+impl RuleTable for Nothing {
+    fn may_cover(&self, _: &RuleKey) -> bool {
+        match *self {}
+    }
+
+    fn uncovered(&self) -> Reason {
+        match *self {}
+    }
+
+    fn longest(&self, _: &RuleKey, _: u32) -> Option<Entry> {
+        match *self {}
     }
 }
 
