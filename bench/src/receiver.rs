@@ -39,7 +39,7 @@ impl Frames {
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self {
             received: self.received - before.received,
-            denied: self.denied - before.denied,
+            denied: self.denied.saturating_sub(before.denied),
             lost: self.lost - before.lost,
         }
     }

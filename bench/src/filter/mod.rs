@@ -146,7 +146,7 @@ impl Link {
             Installed::Nothing | Installed::Program(_) | Installed::Guard(_) | Installed::XdpFilter { .. } => {
                 in_driver.denied
             }
-            Installed::Nftables(filter) => filter.dropped()?,
+            Installed::Nftables(filter) => in_driver.received.saturating_sub(filter.passed()?),
             Installed::Iptables(filter) => filter.dropped()?,
         };
         Ok(Frames { denied, ..in_driver })
