@@ -29,7 +29,7 @@ use crate::sources::Sources;
 /// So many rules.
 pub(crate) const MANY: usize = 1_000_000;
 /// How long a table that was replaced is watched on its way out.
-const AFTERMATH: Duration = Duration::from_secs(2);
+const AFTERMATH: Duration = Duration::from_secs(6);
 
 /// What was measured at [`MANY`] rules.
 pub(crate) struct Updates {
@@ -47,8 +47,8 @@ pub(crate) struct Updates {
     pub(crate) cold_start: Figures,
     /// One rule more.
     pub(crate) one_more: OneMore,
-    /// The longest time in milliseconds that any CPU kept the most urgent thread waiting: with nothing going on, for as long as a
-    /// swap takes.
+    /// The longest time in milliseconds that any CPU kept the most urgent thread waiting: with nothing going on, for
+    /// [`AFTERMATH`].
     pub(crate) stall_without: Figures,
     /// The same while rules are swapped, and [`AFTERMATH`] later.
     pub(crate) stall: Figures,
@@ -138,7 +138,7 @@ fn swap(
     updates.stall.push(watched.longest);
     updates.stolen.1 += watched.stolen;
     let ((), watched) = stall::watch(|| {
-        std::thread::sleep(took + AFTERMATH);
+        std::thread::sleep(AFTERMATH);
         Ok(())
     })?;
     updates.stall_without.push(watched.longest);
