@@ -66,7 +66,9 @@ fn insert(trie: &Trie, keys: &[Key<RuleKey>], entries: &[Entry]) -> Result<(), K
 }
 
 /// A prefix comes before all that lie within it.
-fn walk_order(row: &Row) -> ([u8; size_of::<RuleKey>()], u32) {
+fn walk_order(row: &Row) -> (u32, u128, u32) {
     let (bits, key) = row.place();
-    (zerocopy::transmute!(key), bits)
+    let key: [u8; size_of::<RuleKey>()] = zerocopy::transmute!(key);
+    let [a, b, c, d, address @ ..] = key;
+    (u32::from_be_bytes([a, b, c, d]), u128::from_be_bytes(address), bits)
 }
