@@ -24,11 +24,13 @@ mod second_layer;
 mod service_tags;
 mod status;
 mod steering;
+mod tidy;
 mod zones;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 use serde::Serialize;
 use tokio::runtime::Handle;
@@ -76,6 +78,8 @@ struct Inner {
     interfaces: Mutex<Interfaces>,
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
+    /// A change was stored.
+    stored: Notify,
     /// Another namespace has taken the path of one in which a registry listens.
     places_changed: Notify,
     lister: Lister,
@@ -104,6 +108,19 @@ pub struct Changed {
     /// Connections that were destroyed because their source is denied now.
     #[serde(rename = "destroyedConnections")]
     pub destroyed: u64,
+    /// When the kernel began to enforce it, if anything was changed.
+    #[serde(skip)]
+    pub enforced: Option<Instant>,
+    /// When it was sure to outlive a power cut, if anything was changed.
+    #[serde(skip)]
+    pub stored: Option<Instant>,
+}
+
+impl Changed {
+    /// Everything was so already at this revision.
+    pub const fn nothing(revision: u64) -> Self {
+        Self { revision, changed: false, destroyed: 0, enforced: None, stored: None }
+    }
 }
 
 /// Takes the program off every interface when no agent runs, and names the interfaces.

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use super::backend::Shared;
 use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
-use super::destroyed::report;
+use super::change_headers::report;
 use super::discovery::Host;
 use super::path::normalise;
 use super::refusal::Refusal;

@@ -20,7 +20,7 @@ use tracing::{debug, info};
 
 use super::arguments::Revision;
 use super::failure::Failure;
-use crate::api::DESTROYED_CONNECTIONS;
+use crate::api::{DESTROYED_CONNECTIONS, SERVER_TIMING};
 
 /// A request, before it is sent.
 pub(crate) struct Call {
@@ -146,8 +146,8 @@ impl Client {
         debug!(method = %request.method(), path = %request.uri(), body = ?request.body(), "asking the agent");
         let response = self.unless_silent(changes, exchange(stream, request)).await?;
         let (status, mut answer) = response;
-        info!(%status, "the agent answered");
         let headers = &answer.headers;
+        info!(%status, timing = ?headers.get(SERVER_TIMING), "the agent answered");
         self.destroyed.fetch_add(number(headers, &DESTROYED_CONNECTIONS).unwrap_or(0), Ordering::Relaxed);
         if let Some(revision) = number(headers, &ETAG) {
             let _ = self.revision.set(revision);

@@ -87,6 +87,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Room for the index of 1,000,000 prefixes, in KiB; and how much of the log stays after a large change, in bytes.
     connection.pragma_update(None, "cache_size", -65_536)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    // Not in the middle of a commit; see `Store::tidy`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 
@@ -113,5 +115,11 @@ impl Store for SqliteStore {
         transaction.cache_flush().map_err(fault)?;
         enforce().map_err(StoreError::Enforce)?;
         transaction.commit().map_err(fault)
+    }
+
+    /// Moves what stands in the log to the file.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        moved.map_err(|error| self.fault(&error))
     }
 }

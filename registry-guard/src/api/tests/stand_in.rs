@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -63,7 +64,8 @@ impl Backend for StandIn {
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
         let destroyed = if edits.is_empty() { 0 } else { Self::DESTROYED };
-        Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed })
+        let now = (!edits.is_empty()).then(Instant::now);
+        Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed, enforced: now, stored: now })
     }
 
     fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
@@ -88,7 +90,7 @@ impl Backend for StandIn {
         let edits = before.validate(&change, &self.config.policy_limits())?;
         let told = tell_steps.then(|| steps(&before, &edits));
         let changed = if dry_run {
-            Changed { revision: before.revision, changed: !edits.is_empty(), destroyed: 0 }
+            Changed { changed: !edits.is_empty(), ..Changed::nothing(before.revision) }
         } else {
             self.change(if_match, &change)?
         };
