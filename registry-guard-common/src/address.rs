@@ -12,12 +12,14 @@ pub enum Family {
     V6 = 6,
 }
 
-/// An IPv4 or IPv6 address in network byte order.
+/// An IPv4 or IPv6 address in network byte order. Aligned, since LLVM reads two words of it at once where it can, and the BPF
+/// verifier wants such a read to be aligned on the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct Address {
     words: [u32; 4],
     family: u32,
+    _rest: u32,
 }
 
 impl Address {
@@ -34,13 +36,13 @@ impl Address {
     /// An IPv4 address from a word in network byte order.
     #[inline(always)]
     pub const fn from_word(word: u32) -> Self {
-        Self { words: [word, 0, 0, 0], family: Family::V4 as u32 }
+        Self { words: [word, 0, 0, 0], family: Family::V4 as u32, _rest: 0 }
     }
 
     /// An IPv6 address from its words in network byte order.
     #[inline(always)]
     pub const fn from_words(words: [u32; 4]) -> Self {
-        Self { words, family: Family::V6 as u32 }
+        Self { words, family: Family::V6 as u32, _rest: 0 }
     }
 
     /// The family this address belongs to.

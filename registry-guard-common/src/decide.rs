@@ -11,10 +11,22 @@ pub trait Tables {
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint>;
     /// Whether VXLAN from this outer source carries an identity.
     fn trusts_vtep(&self, vtep: &Address) -> bool;
-    /// The longest prefix that covers the first `bits` bits of `key` in the trie of the registry with this index.
-    fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry>;
+    /// The rules of one registry.
+    type Rules: RuleTable;
+    /// Those of the registry with this index, as they stand at this moment.
+    fn rules(&self, registry: u32) -> Option<Self::Rules>;
     /// Whether this host has this address.
     fn is_local(&self, address: &Address) -> bool;
+}
+
+/// The rules of one registry.
+pub trait RuleTable {
+    /// Whether a row other than that of a whole family may cover `key`. `true` is always right; `false` denies.
+    fn may_cover(&self, key: &RuleKey) -> bool;
+    /// Why a source is denied that no row but that of its family covers.
+    fn uncovered(&self) -> Reason;
+    /// The longest prefix that covers the first `bits` bits of `key`.
+    fn longest(&self, key: &RuleKey, bits: u32) -> Option<Entry>;
 }
 
 /// What was decided about one packet.
@@ -43,7 +55,7 @@ impl Judgement {
         if flow.transport != Transport::TcpSyn || matches!(self.reason, Reason::UntrustedVtep | Reason::VniZero) {
             return Response::Drop;
         }
-        match (self.endpoint.response(), flow.vtep) {
+        match (self.endpoint.response(), flow.vtep.address()) {
             (Response::Reset, Some(_)) => Response::Drop,
             (Response::Forbidden, Some(_)) if self.endpoint.ends_elsewhere() => Response::Drop,
             (response, _) => response,
@@ -103,16 +115,26 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
         judgement.reason = reason;
         return judgement;
     }
+    let Some(rules) = tables.rules(registry) else {
+        judgement.reason = Reason::NoTable;
+        return judgement;
+    };
     if flow.tag != Tag::PUBLIC {
         let key = RuleKey::private_endpoint(flow.tag, &flow.destination);
-        if let Some(entry) = tables.rule(registry, &key, RuleKey::lookup_bits(&flow.destination)) {
+        if rules.may_cover(&key)
+            && let Some(entry) = rules.longest(&key, RuleKey::lookup_bits(&flow.destination))
+        {
             judgement.reason = entry.reason();
             judgement.counter = entry.counter();
             return judgement;
         }
     }
     let key = RuleKey::new(flow.tag, &flow.source);
-    match tables.rule(registry, &key, RuleKey::lookup_bits(&flow.source)) {
+    if !rules.may_cover(&key) {
+        judgement.reason = rules.uncovered();
+        return judgement;
+    }
+    match rules.longest(&key, RuleKey::lookup_bits(&flow.source)) {
         Some(entry) => {
             judgement.reason = entry.reason();
             judgement.counter = entry.counter();
@@ -125,8 +147,8 @@ pub fn decide<T: Tables>(flow: &Flow, tables: &T) -> Judgement {
 /// Why the rules are not even asked.
 #[inline(always)]
 fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Reason> {
-    if let Some(vtep) = flow.vtep {
-        if !tables.trusts_vtep(&vtep) {
+    if let Some(vtep) = flow.vtep.address() {
+        if !tables.trusts_vtep(vtep) {
             return Some(Reason::UntrustedVtep);
         }
         if flow.tag == Tag::PUBLIC {
@@ -142,6 +164,7 @@ fn refusal<T: Tables>(flow: &Flow, endpoint: Endpoint, tables: &T) -> Option<Rea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Vtep;
 
     const HOST_V4: Address = Address::v4([203, 0, 113, 10]);
     const OFFICE: Address = Address::v4([198, 51, 100, 7]);
@@ -154,6 +177,24 @@ mod tests {
     impl One {
         fn new(datagrams: Datagrams, local: LocalTraffic) -> Self {
             Self(Endpoint::new(0, Response::Forbidden, datagrams, local))
+        }
+    }
+
+    /// Allows [`OFFICE`], and says so only if it is asked.
+    struct Office;
+
+    impl RuleTable for Office {
+        fn may_cover(&self, _: &RuleKey) -> bool {
+            true
+        }
+
+        fn uncovered(&self) -> Reason {
+            Reason::NoRule
+        }
+
+        fn longest(&self, key: &RuleKey, _: u32) -> Option<Entry> {
+            let reason = if *key == RuleKey::new(Tag::PUBLIC, &OFFICE) { Reason::IpRule } else { Reason::NoRule };
+            Some(Entry::new(reason, 3))
         }
     }
 
@@ -170,9 +211,10 @@ mod tests {
             true
         }
 
-        fn rule(&self, _: u32, key: &RuleKey, _: u32) -> Option<Entry> {
-            let reason = if *key == RuleKey::new(Tag::PUBLIC, &OFFICE) { Reason::IpRule } else { Reason::NoRule };
-            Some(Entry::new(reason, 3))
+        type Rules = Office;
+
+        fn rules(&self, _: u32) -> Option<Office> {
+            Some(Office)
         }
 
         fn is_local(&self, address: &Address) -> bool {
@@ -182,7 +224,7 @@ mod tests {
 
     fn syn(source: Address) -> Flow {
         let destination = HOST_V4;
-        Flow { source, destination, port: 443, transport: Transport::TcpSyn, tag: Tag::PUBLIC, vtep: None }
+        Flow { source, destination, port: 443, transport: Transport::TcpSyn, tag: Tag::PUBLIC, vtep: Vtep::NONE }
     }
 
     fn reason(flow: Flow, interface: Interface, tables: &One) -> Reason {
@@ -237,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_denied_syn_inside_vxlan_goes_on_only_where_its_network_is_known_later() {
-        let inside = Flow { tag: Tag::vni(5001), vtep: Some(STRANGER), ..syn(OFFICE) };
+        let inside = Flow { tag: Tag::vni(5001), vtep: Vtep::new(STRANGER), ..syn(OFFICE) };
         let here = One::new(Datagrams::Deny, LocalTraffic::Judge);
         assert_eq!(decide(&inside, &here).response(&inside), Response::Forbidden);
         let elsewhere = One(here.0.elsewhere());

@@ -17,6 +17,7 @@ pub struct Event {
     port: u16,
     response: u8,
     flags: u8,
+    _rest: u32,
 }
 
 /// Which of the two programs saw a packet.
@@ -36,8 +37,8 @@ impl Event {
     /// and was answered so.
     #[inline(always)]
     pub fn new(flow: &Flow, judgement: &Judgement, response: Response, layer: Layer, ifindex: u32) -> Self {
-        let (encapsulated, vtep) = match flow.vtep {
-            Some(vtep) => (Self::ENCAPSULATED, vtep),
+        let (encapsulated, vtep) = match flow.vtep.address() {
+            Some(vtep) => (Self::ENCAPSULATED, *vtep),
             None => (0, flow.source),
         };
         Self {
@@ -51,6 +52,7 @@ impl Event {
             reason: judgement.reason as u32,
             response: response as u8,
             flags: encapsulated | if matches!(layer, Layer::Socket) { Self::AT_SOCKET } else { 0 },
+            _rest: 0,
         }
     }
 

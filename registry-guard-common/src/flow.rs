@@ -21,6 +21,31 @@ impl Tag {
     }
 }
 
+/// The outer source of a VXLAN packet, or nobody. A value of its own rather than an `Option`: LLVM leaves what stands behind a
+/// `None` unwritten, and where it copies that, the BPF verifier may find a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vtep {
+    address: Address,
+    is_there: u32,
+}
+
+impl Vtep {
+    /// There is no VXLAN header.
+    pub const NONE: Self = Self { address: Address::from_word(0), is_there: 0 };
+
+    /// The VTEP with this address.
+    #[inline(always)]
+    pub const fn new(address: Address) -> Self {
+        Self { address, is_there: 1 }
+    }
+
+    /// Its address, if there is a VXLAN header.
+    #[inline(always)]
+    pub const fn address(&self) -> Option<&Address> {
+        if self.is_there == 0 { None } else { Some(&self.address) }
+    }
+}
+
 /// What carries the traffic to a guarded port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -43,7 +68,7 @@ pub struct Flow {
     pub transport: Transport,
     /// The network it comes from: the VNI of its VXLAN header, or that of the interface which decapsulated it.
     pub tag: Tag,
-    /// Source address of the outer IP header, if this is a VXLAN packet: the VTEP whose word for `tag` is only as good as
+    /// Source address of the outer IP header, if this is a VXLAN packet: whoever's word for `tag` is only as good as
     /// the trust in it. After decapsulation nobody knows it any more.
-    pub vtep: Option<Address>,
+    pub vtep: Vtep,
 }

@@ -5,9 +5,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::{Family, Reason};
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
+/// Entries of the map of tries: two for each registry, of which one is in force.
+pub const TRIE_PLACES: u32 = MAX_REGISTRIES * 2;
 /// Entries of the endpoint map.
 pub const ENDPOINT_CAPACITY: u32 = 2048;
 /// Entries of the trusted-VTEP trie.

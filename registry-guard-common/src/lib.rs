@@ -13,6 +13,7 @@ mod event;
 mod flow;
 mod flow_record;
 mod frame;
+mod front;
 mod interface;
 mod layout;
 mod network;
@@ -29,17 +30,21 @@ mod wire;
 
 pub use address::{Address, Family};
 pub use budget::{Budget, BudgetSource, Spent};
-pub use decide::{Judgement, Tables, decide, decide_at_socket, judge};
+pub use decide::{Judgement, RuleTable, Tables, decide, decide_at_socket, judge};
 pub use endpoint::{Datagrams, Endpoint, EndpointKey, HOST, LocalTraffic, Response};
 pub use event::{Event, Layer};
-pub use flow::{Flow, Tag, Transport};
+pub use flow::{Flow, Tag, Transport, Vtep};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
+pub use front::{
+    FRONT_LINE_WORDS, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine, FrontWords, Root, Slot, SlotKind,
+    WIDE_LEAF_WORDS, Which, may_cover,
+};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
     FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES,
-    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter, responder_socket,
+    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, TRIE_PLACES, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
 pub use parse::{Headers, parse};

@@ -4,7 +4,7 @@ use crate::frame::{Frame, read};
 use crate::network::{Packet, Part, network};
 use crate::transport::{UDP, ports, transport};
 use crate::wire::{Ports, Vxlan};
-use crate::{Flow, Reason, Tag};
+use crate::{Flow, Reason, Tag, Vtep};
 
 /// No frame reaches this far: the parser's own sums stay below it, and the verifier learns a bound.
 const NO_LIMIT: usize = 0xffff_ffff;
@@ -47,7 +47,7 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, vxlan_port: u16) -> Result<(Flow, Hea
     }
     let mut flow = transport(frame, &inner)?;
     flow.tag = Tag::vni(vni);
-    flow.vtep = Some(outer.source);
+    flow.vtep = Vtep::new(outer.source);
     Ok((flow, headers(&inner)))
 }
 

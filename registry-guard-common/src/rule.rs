@@ -1,5 +1,6 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::front::FrontBits;
 use crate::{Address, Family, Reason, Tag};
 
 /// The key of a registry's trie, without the prefix length that BPF puts before it: family (8 bits), tag (24 bits),
@@ -32,6 +33,44 @@ impl RuleKey {
     pub const fn private_endpoint(tag: Tag, destination: &Address) -> Self {
         let family = destination.family() as u32 | Self::DESTINATION;
         Self { scope: (family << 24 | tag.value()).to_be(), words: destination.words() }
+    }
+
+    /// The family of the address.
+    #[inline(always)]
+    pub const fn family(&self) -> Family {
+        if self.scope() >> 24 & 0x0f == Family::V4 as u32 { Family::V4 } else { Family::V6 }
+    }
+
+    /// The network.
+    #[inline(always)]
+    pub const fn tag(&self) -> Tag {
+        Tag::vni(self.scope())
+    }
+
+    /// Whether the address is a destination.
+    #[inline(always)]
+    pub const fn is_destination(&self) -> bool {
+        self.scope() >> 24 & Self::DESTINATION != 0
+    }
+
+    /// Tag and IPv4 address, from the highest bit on.
+    #[inline(always)]
+    pub const fn narrow_bits(&self) -> u64 {
+        (self.tag().value() as u64) << 40 | (u32::from_be(self.words[0]) as u64) << 8
+    }
+
+    /// Tag and IPv6 address, from the highest bit of the first word on.
+    #[inline(always)]
+    pub const fn wide_bits(&self) -> FrontBits {
+        let [a, b, c, d] = self.words;
+        let high = (u32::from_be(a) as u64) << 32 | u32::from_be(b) as u64;
+        let low = (u32::from_be(c) as u64) << 32 | u32::from_be(d) as u64;
+        [(self.tag().value() as u64) << 40 | high >> 24, high << 40 | low >> 24, low << 40]
+    }
+
+    #[inline(always)]
+    const fn scope(&self) -> u32 {
+        u32::from_be(self.scope)
     }
 
     /// Whether the first `bits` bits are those of `prefix`, as a trie compares them.

@@ -4,7 +4,7 @@ use crate::flow::Transport;
 use crate::frame::{Frame, read};
 use crate::network::{Packet, Part, hidden};
 use crate::wire::{Ports, Tcp};
-use crate::{Flow, Reason, Tag};
+use crate::{Flow, Reason, Tag, Vtep};
 
 const IPIP: u8 = 4;
 const TCP: u8 = 6;
@@ -60,7 +60,7 @@ fn tcp<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Result<Flow, Reason> {
         port: header.destination(),
         transport: Transport::TcpSyn,
         tag: Tag::PUBLIC,
-        vtep: None,
+        vtep: Vtep::NONE,
     })
 }
 
@@ -73,7 +73,7 @@ fn datagram<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Result<Flow, Reaso
         port: ports.destination(),
         transport: Transport::Datagram,
         tag: Tag::PUBLIC,
-        vtep: None,
+        vtep: Vtep::NONE,
     })
 }
 

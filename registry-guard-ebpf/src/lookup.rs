@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the context is read through a raw pointer, which the verifier checks")]
 
 use aya_ebpf::programs::SkLookupContext;
-use registry_guard_common::{Address, Flow, FlowKey, Tag, Transport};
+use registry_guard_common::{Address, Flow, FlowKey, Tag, Transport, Vtep};
 
 const AF_INET: u32 = 2;
 const IPPROTO_TCP: u32 = 6;
@@ -44,7 +44,7 @@ impl Lookup {
         };
         let transport = if protocol == IPPROTO_TCP { Transport::TcpSyn } else { Transport::Datagram };
         let port = (local_port & 0xffff) as u16;
-        let flow = Flow { source, destination, port, transport, tag: Tag::PUBLIC, vtep: None };
+        let flow = Flow { source, destination, port, transport, tag: Tag::PUBLIC, vtep: Vtep::NONE };
         Self { flow, ifindex, remote_port: u16::from_be(remote_port) }
     }
 

@@ -29,6 +29,8 @@ mod reset;
 #[cfg(target_arch = "bpf")]
 mod responder;
 #[cfg(target_arch = "bpf")]
+mod rules;
+#[cfg(target_arch = "bpf")]
 mod tables;
 
 #[cfg(target_arch = "bpf")]

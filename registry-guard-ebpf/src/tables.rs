@@ -1,20 +1,16 @@
-//! The maps that hold the rules, as the kernel's [`Tables`].
+//! The maps that say what is guarded and by which rules, as the kernel's [`Tables`].
 #![expect(unsafe_code, reason = "map values are read through pointers that the kernel hands out")]
 
-use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
+use aya_ebpf::btf_maps::lpm_trie::LpmTrie;
+use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Entry, INTERFACE_CAPACITY, Interface, InterfaceKey,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, RuleKey, Settings, Tables, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, INTERFACE_CAPACITY, Interface, InterfaceKey,
+    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, RuleKey, Settings, Tables, Tag, VTEP_CAPACITY,
 };
 
 use crate::clock::second;
-
-/// One trie for each registry, replaced as a whole by one store into its slot. The capacity of the inner map given here
-/// is only a template: the kernel does not compare it (`bpf_map_meta_equal`).
-#[btf_map]
-static RULES: ArrayOfMaps<LpmTrie<RuleKey, Entry, 1>, { MAX_REGISTRIES as usize }> = ArrayOfMaps::new();
+use crate::rules::{Rules, TrieKey};
 
 #[btf_map]
 static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }> = HashMap::new();
@@ -31,11 +27,6 @@ static INTERFACES: HashMap<InterfaceKey, Interface, { INTERFACE_CAPACITY as usiz
 
 #[btf_map]
 static LOCAL_ADDRESSES: HashMap<LocalAddressKey, u32, { LOCAL_ADDRESS_CAPACITY as usize }> = HashMap::new();
-
-/// A trie's key is packed, so LLVM would write it to the stack in any parts, while the verifier wants each part aligned
-/// to its size.
-#[repr(align(8))]
-struct Aligned(Key<RuleKey>);
 
 /// The maps as they concern one network namespace.
 pub(crate) struct Maps {
@@ -89,13 +80,15 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn trusts_vtep(&self, vtep: &Address) -> bool {
-        let key = RuleKey::new(registry_guard_common::Tag::PUBLIC, vtep);
-        VTEPS.get(&Aligned(Key::new(RuleKey::lookup_bits(vtep), key)).0).is_some()
+        let key = TrieKey::new(RuleKey::lookup_bits(vtep), &RuleKey::new(Tag::PUBLIC, vtep));
+        VTEPS.get(&key.0).is_some()
     }
 
+    type Rules = Rules;
+
     #[inline(always)]
-    fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry> {
-        RULES.get(registry)?.get(&Aligned(Key::new(bits, *key)).0).copied()
+    fn rules(&self, registry: u32) -> Option<Rules> {
+        Rules::of(registry)
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 mod document;
+pub mod front;
 pub mod handover;
 pub mod identity;
 mod json_object;

@@ -27,7 +27,7 @@ use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_ta
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
-use crate::kernel::{Kernel, KernelError, Pins, RuleTrie, pinned_links};
+use crate::kernel::{Kernel, KernelError, LoadedTable, Pins, pinned_links};
 use crate::netlink::Links;
 use crate::policy::{Policy, Registry};
 use crate::store::{SqliteStore, Store};
@@ -161,19 +161,17 @@ fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
 }
 
 /// Each registry's slot and its table, which is not in force yet.
-fn tables(policy: &Policy, trusted: &TrustedPrefixes, rules: u32) -> Result<Vec<(u32, RuleTrie)>, KernelError> {
+fn tables(policy: &Policy, trusted: &TrustedPrefixes, rules: u32) -> Result<Vec<(u32, LoadedTable)>, KernelError> {
     let capacity = trusted.capacity(rules);
     let table =
-        |registry: &Registry| Ok((registry.slot, RuleTrie::build(&compile(registry, policy, trusted), capacity)?));
+        |registry: &Registry| Ok((registry.slot, LoadedTable::build(&compile(registry, policy, trusted), capacity)?));
     policy.registries.values().map(table).collect()
 }
 
 /// Puts all tables in force, in the place of those of an earlier agent.
-fn enforce(tables: Vec<(u32, RuleTrie)>, kernel: &mut Kernel) -> Result<(), KernelError> {
+fn enforce(tables: Vec<(u32, LoadedTable)>, kernel: &mut Kernel) -> Result<(), KernelError> {
     for (slot, table) in tables {
-        if let Some(before) = kernel.swap(slot, table)? {
-            before.retire();
-        }
+        kernel.swap(slot, table)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Carries out a plan, and takes it back when the change could not be stored.
 
 use crate::compile::{TrustedPrefixes, compile};
-use crate::kernel::{Kernel, KernelError, Row, RuleTrie};
+use crate::kernel::{Kernel, KernelError, LoadedTable, Row};
 use crate::plan::Plan;
 use crate::policy::Policy;
 
@@ -16,7 +16,7 @@ pub(super) enum Enforcement {
 /// A table that is to be, or was, in force.
 pub(super) struct Swap {
     slot: u32,
-    trie: Option<RuleTrie>,
+    table: Option<LoadedTable>,
 }
 
 impl Enforcement {
@@ -36,7 +36,7 @@ impl Enforcement {
                 let mut swaps = Vec::new();
                 for registry in registries.iter().filter_map(|name| after.registries.get(name)) {
                     let table = compile(registry, after, trusted);
-                    swaps.push(Swap { slot: registry.slot, trie: Some(RuleTrie::build(&table, capacity)?) });
+                    swaps.push(Swap { slot: registry.slot, table: Some(LoadedTable::build(&table, capacity)?) });
                 }
                 Self::Swap(swaps)
             }
@@ -48,7 +48,7 @@ impl Enforcement {
     pub(super) fn enforce(&mut self, kernel: &mut Kernel) -> Result<(), KernelError> {
         match self {
             Self::Nothing => Ok(()),
-            Self::Insert { slot, row, .. } => kernel.insert(*slot, row),
+            Self::Insert { slot, row, before } => kernel.insert(*slot, row, before.as_ref()),
             Self::Remove { slot, row } => kernel.remove(*slot, row),
             Self::Swap(swaps) => exchange_all(swaps, kernel),
         }
@@ -58,9 +58,9 @@ impl Enforcement {
     pub(super) fn undo(&mut self, kernel: &mut Kernel) -> Result<(), KernelError> {
         match self {
             Self::Nothing => Ok(()),
-            Self::Insert { slot, before: Some(before), .. } => kernel.insert(*slot, before),
+            Self::Insert { slot, before: Some(before), row } => kernel.insert(*slot, before, Some(row)),
             Self::Insert { slot, row, before: None } => kernel.remove(*slot, row),
-            Self::Remove { slot, row } => kernel.insert(*slot, row),
+            Self::Remove { slot, row } => kernel.insert(*slot, row, None),
             Self::Swap(swaps) => swaps.iter_mut().try_for_each(|swap| exchange(swap, kernel)),
         }
     }
@@ -69,8 +69,8 @@ impl Enforcement {
 /// What is left here when a change is over is not in force: a table that was replaced, or one that was never put in force.
 impl Drop for Swap {
     fn drop(&mut self) {
-        if let Some(trie) = self.trie.take() {
-            trie.retire();
+        if let Some(table) = self.table.take() {
+            table.retire();
         }
     }
 }
@@ -89,8 +89,8 @@ fn exchange_all(swaps: &mut [Swap], kernel: &mut Kernel) -> Result<(), KernelErr
 }
 
 fn exchange(swap: &mut Swap, kernel: &mut Kernel) -> Result<(), KernelError> {
-    if let Some(trie) = swap.trie.take() {
-        swap.trie = kernel.swap(swap.slot, trie)?;
+    if let Some(table) = swap.table.take() {
+        swap.table = kernel.swap(swap.slot, table)?;
     }
     Ok(())
 }

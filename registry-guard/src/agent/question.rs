@@ -62,7 +62,7 @@ pub(super) fn unspecified(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use registry_guard_common::{Tag, Transport, parse};
+    use registry_guard_common::{Tag, Transport, Vtep, parse};
 
     use super::*;
 
@@ -70,7 +70,7 @@ mod tests {
     fn the_question_is_an_opening_syn() {
         let frame = syn("198.51.100.7".parse().unwrap(), "203.0.113.10:443".parse().unwrap()).unwrap();
         let (flow, _) = parse(frame.as_slice(), 4789).unwrap();
-        assert_eq!((flow.transport, flow.port, flow.vtep), (Transport::TcpSyn, 443, None));
+        assert_eq!((flow.transport, flow.port, flow.vtep), (Transport::TcpSyn, 443, Vtep::NONE));
         assert_eq!(IpAddr::from(flow.source), IpAddr::from([198, 51, 100, 7]));
     }
 
@@ -80,7 +80,7 @@ mod tests {
         let frame = encapsulate(&inner, "192.0.2.11".parse().unwrap(), 4789, 0x01_0203).unwrap();
         let (flow, _) = parse(frame.as_slice(), 4789).unwrap();
         assert_eq!(flow.tag, Tag::vni(0x01_0203));
-        assert_eq!(flow.vtep.map(IpAddr::from), Some(IpAddr::from([192, 0, 2, 11])));
+        assert_eq!(flow.vtep.address().map(|vtep| IpAddr::from(*vtep)), Some(IpAddr::from([192, 0, 2, 11])));
     }
 
     #[test]

@@ -68,6 +68,14 @@ pub(super) fn lookup_programs(namespace: BorrowedFd<'_>) -> io::Result<Vec<u32>>
     Ok(programs.into_iter().take(count.try_into().unwrap_or(MOST_PROGRAMS)).collect())
 }
 
+/// Deletes the element with this key of a map whose keys are words.
+pub(super) fn delete_element(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.__bindgen_anon_2.map_fd = descriptor(map)?;
+    attr.__bindgen_anon_2.key = (&raw const key) as u64;
+    call(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attr).map(drop)
+}
+
 /// Puts each of `values` under the key at the same place, and says how many there are now, which are fewer after an error.
 pub(super) fn insert_many<K: Pod, V: Pod>(
     trie: &LpmTrie<MapData, K, V>,

@@ -59,6 +59,11 @@ pub enum KernelError {
         /// Prefixes that fit.
         limit: u32,
     },
+    /// A front does not fit into its memory.
+    #[error(
+        "a registry's table is too large for an index of 32 bits; accepted: fewer rules (`limits.rules` in config.toml)"
+    )]
+    FrontFull,
     /// A registry's table is not there.
     #[error("no table is in force for the registry in slot {0}")]
     NoTable(u32),

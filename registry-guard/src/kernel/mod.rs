@@ -7,7 +7,9 @@ mod counters;
 mod error;
 mod events;
 mod flows;
+mod front_map;
 mod host;
+mod mapped;
 mod object;
 mod pins;
 mod probe;
@@ -33,7 +35,7 @@ pub use self::events::{EventBudget, EventStream, Events};
 pub use self::host::HostTables;
 pub use self::pins::{LookupPin, Pins, path_number};
 pub use self::probe::Answer;
-pub use self::rules::{Row, RuleTrie, Table};
+pub use self::rules::{LoadedTable, Row, Table};
 pub use self::socket_layer::{Standing, number_namespaces};
 
 use self::counters::Counters;
@@ -147,13 +149,13 @@ impl Kernel {
     }
 
     /// Puts a whole table in force for the registry in `slot`, in one step, and returns the one it replaces.
-    pub fn swap(&mut self, slot: u32, trie: RuleTrie) -> Result<Option<RuleTrie>, KernelError> {
-        self.rules.swap(slot, trie)
+    pub fn swap(&mut self, slot: u32, table: LoadedTable) -> Result<Option<LoadedTable>, KernelError> {
+        self.rules.swap(slot, table)
     }
 
-    /// Adds to or changes in the table in force one entry.
-    pub fn insert(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
-        self.rules.insert(slot, row)
+    /// Adds to the table in force one entry, or changes the one that was `before`.
+    pub fn insert(&mut self, slot: u32, row: &Row, before: Option<&Row>) -> Result<(), KernelError> {
+        self.rules.insert(slot, row, before)
     }
 
     /// Takes one entry out of the table in force.

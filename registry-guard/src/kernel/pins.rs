@@ -13,13 +13,14 @@ use registry_guard_common::{
     BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BUDGETS, EVENT_BYTES, Endpoint, EndpointKey,
     FLOW_CAPACITY, FlowKey, FlowRecord, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
     LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS,
-    RuleKey, Settings, VTEP_CAPACITY,
+    RuleKey, Settings, TRIE_PLACES, VTEP_CAPACITY,
 };
 
 use super::KernelError;
 
 /// The maps that outlive the agent.
-pub(super) const MAPS: [&str; 16] = [
+pub(super) const MAPS: [&str; 17] = [
+    "FRONTS",
     "RULES",
     "ENDPOINTS",
     "VTEPS",
@@ -171,7 +172,8 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
     let shape = |key, value, entries| Shape { key, value, entries };
     let index = size::<u32>();
     [
-        ("RULES", shape(index, index, MAX_REGISTRIES)),
+        ("FRONTS", shape(index, index, MAX_REGISTRIES)),
+        ("RULES", shape(index, index, TRIE_PLACES)),
         ("ENDPOINTS", shape(size::<EndpointKey>(), size::<Endpoint>(), ENDPOINT_CAPACITY)),
         ("VTEPS", shape(4 + size::<RuleKey>(), size::<u32>(), VTEP_CAPACITY)),
         ("SETTINGS", shape(index, size::<Settings>(), 1)),

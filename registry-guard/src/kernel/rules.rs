@@ -1,15 +1,21 @@
-//! One trie for each registry: built aside, swapped whole, or changed by one entry.
+//! One table for each registry, a trie and its front: built aside, swapped whole, or changed by one entry.
 
 use std::collections::BTreeMap;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{ArrayOfMaps, MapData};
+use aya::maps::{ArrayOfMaps, Map, MapData, MapError};
 use ipnet::IpNet;
-use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag};
+use nix::errno::Errno;
+use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag, Which};
+use tracing::debug;
 
+use super::error::errno;
+use super::front_map::{FrontMap, trie_behind};
 use super::trie::{self, Trie};
-use super::{KernelError, retired, take};
+use super::{KernelError, bpf, retired, take};
+use crate::front::{Draft, Front};
 
 /// One entry of a registry's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +76,13 @@ impl Row {
 /// All rows of one registry.
 pub type Table = Vec<Row>;
 
-/// A table in the kernel, not necessarily in force.
-pub struct RuleTrie(Trie);
+/// A table in the kernel, not necessarily in force: a trie with all rows, and its front.
+pub struct LoadedTable {
+    trie: Trie,
+    front: Front<FrontMap>,
+}
 
-impl RuleTrie {
+impl LoadedTable {
     /// Puts a whole table into a new trie that may grow to `capacity` prefixes.
     ///
     /// # Errors
@@ -85,48 +94,140 @@ impl RuleTrie {
         if u32::try_from(table.len()).map_or(true, |need| need > capacity) {
             return Err(KernelError::TableFull { need: table.len().saturating_sub(2), limit: capacity - 2 });
         }
-        trie::build(table, capacity).map(Self)
+        let front = Front::build(table.iter().map(|row| (row.bits, row.key, row.entry.reason())));
+        Ok(Self { front: into_map(front)?, trie: trie::build(table, capacity)? })
     }
 
     /// Frees a table that is not in force, without holding a CPU for long. Returns at once.
     pub fn retire(self) {
-        retired::retire(self.0);
+        retired::retire(self.trie);
     }
 }
 
 pub(super) struct Rules {
-    slots: ArrayOfMaps<MapData, Trie>,
-    in_force: BTreeMap<u32, RuleTrie>,
+    fronts: ArrayOfMaps<MapData, MapData>,
+    tries: ArrayOfMaps<MapData, Trie>,
+    /// That of `tries`, which keeps it to itself.
+    tries_descriptor: OwnedFd,
+    in_force: BTreeMap<u32, InForce>,
+}
+
+/// A table, and which of the two places of its registry its trie stands in.
+struct InForce {
+    table: LoadedTable,
+    which: Which,
 }
 
 impl Rules {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        Ok(Self { slots: ArrayOfMaps::try_from(take(ebpf, "RULES")?)?, in_force: BTreeMap::new() })
+        let tries = take(ebpf, "RULES")?;
+        let Map::ArrayOfMaps(data) = &tries else { return Err(KernelError::Incomplete("RULES")) };
+        let descriptor = data.fd().as_fd().try_clone_to_owned();
+        Ok(Self {
+            fronts: ArrayOfMaps::try_from(take(ebpf, "FRONTS")?)?,
+            tries_descriptor: descriptor.map_err(KernelError::bpf("holding the map of tries"))?,
+            tries: ArrayOfMaps::try_from(tries)?,
+            in_force: BTreeMap::new(),
+        })
     }
 
-    pub(super) fn swap(&mut self, slot: u32, trie: RuleTrie) -> Result<Option<RuleTrie>, KernelError> {
-        // What an earlier agent put there has no owner yet.
-        let inherited = if self.in_force.contains_key(&slot) { None } else { self.slots.get(&slot, 0).ok() };
-        self.slots.set(slot, &trie.0, 0)?;
-        Ok(self.in_force.insert(slot, trie).or(inherited.map(RuleTrie)))
+    /// The trie goes into the place that no packet looks at; then one store puts the front there that names it. A store into an
+    /// array of maps returns after a grace period (`maybe_wait_bpf_programs`), so nobody looks at the old trie when its place
+    /// is cleared.
+    pub(super) fn swap(&mut self, slot: u32, mut table: LoadedTable) -> Result<Option<LoadedTable>, KernelError> {
+        let before = self.which(slot)?;
+        let which = before.map_or(Which::First, Which::other);
+        self.tries.set(which.place(slot), &table.trie, 0)?;
+        table.front.set_trie(which);
+        self.fronts.set(slot, table.front.memory().map(), 0)?;
+        // What an earlier agent put there has no other owner.
+        let place = which.other().place(slot);
+        let inherited = if self.in_force.contains_key(&slot) { None } else { self.tries.get(&place, 0).ok() };
+        self.clear(place)?;
+        if let Some(inherited) = inherited {
+            retired::retire(inherited);
+        }
+        Ok(self.in_force.insert(slot, InForce { table, which }).map(|before| before.table))
     }
 
-    pub(super) fn insert(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
-        trie::insert_one(self.trie(slot)?, row)
+    /// First into the trie, then into the front: in between, whoever is new is still denied.
+    pub(super) fn insert(&mut self, slot: u32, row: &Row, before: Option<&Row>) -> Result<(), KernelError> {
+        let table = self.table(slot)?;
+        trie::insert_one(&table.trie, row)?;
+        if table.front.insert(row.bits, &row.key).is_ok() {
+            return Ok(());
+        }
+        let grown = into_map(table.front.rebuilt_with(row.bits, &row.key)).and_then(|front| self.replace(slot, front));
+        if grown.is_err() {
+            let trie = &mut self.table(slot)?.trie;
+            match before {
+                Some(before) => trie::insert_one(trie, before)?,
+                None => trie.remove(&row.key())?,
+            }
+        }
+        grown
     }
 
+    /// First out of the trie: the front may ask for what is not there.
     pub(super) fn remove(&mut self, slot: u32, row: &Row) -> Result<(), KernelError> {
-        Ok(self.trie(slot)?.remove(&row.key())?)
+        let table = self.table(slot)?;
+        table.trie.remove(&row.key())?;
+        if table.front.remove(row.bits, &row.key).is_err()
+            && let Err(problem) =
+                into_map(table.front.rebuilt_without(row.bits, &row.key)).and_then(|front| self.replace(slot, front))
+        {
+            debug!(%problem, "the front goes on asking for a row that is gone");
+        }
+        Ok(())
     }
 
     /// A store into an array of maps returns after a grace period (`maybe_wait_bpf_programs`), and TCP handles a SYN within
     /// one read-side section (`ip_local_deliver_finish`).
     pub(super) fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
-        let trie = self.in_force.get(&slot).ok_or(KernelError::NoTable(slot))?;
-        Ok(self.slots.set(slot, &trie.0, 0)?)
+        let in_force = self.in_force.get(&slot).ok_or(KernelError::NoTable(slot))?;
+        Ok(self.fronts.set(slot, in_force.table.front.memory().map(), 0)?)
     }
 
-    fn trie(&mut self, slot: u32) -> Result<&mut Trie, KernelError> {
-        self.in_force.get_mut(&slot).map(|trie| &mut trie.0).ok_or(KernelError::NoTable(slot))
+    /// Puts another front before the trie in force.
+    fn replace(&mut self, slot: u32, mut front: Front<FrontMap>) -> Result<(), KernelError> {
+        let in_force = self.in_force.get_mut(&slot).ok_or(KernelError::NoTable(slot))?;
+        front.set_trie(in_force.which);
+        self.fronts.set(slot, front.memory().map(), 0)?;
+        in_force.table.front = front;
+        Ok(())
     }
+
+    fn table(&mut self, slot: u32) -> Result<&mut LoadedTable, KernelError> {
+        self.in_force.get_mut(&slot).map(|in_force| &mut in_force.table).ok_or(KernelError::NoTable(slot))
+    }
+
+    /// Where the trie in force is, also if an earlier agent put it there.
+    fn which(&self, slot: u32) -> Result<Option<Which>, KernelError> {
+        if let Some(in_force) = self.in_force.get(&slot) {
+            return Ok(Some(in_force.which));
+        }
+        match self.fronts.get(&slot, 0) {
+            Ok(front) => trie_behind(&front).map(Some),
+            Err(problem) if is_absent(&problem) => Ok(None),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    fn clear(&mut self, place: u32) -> Result<(), KernelError> {
+        match bpf::delete_element(self.tries_descriptor.as_fd(), place) {
+            Err(problem) if problem.raw_os_error() != Some(Errno::ENOENT as i32) => {
+                Err(KernelError::bpf("clearing the place of a trie")(problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn into_map(front: Option<Front<Draft>>) -> Result<Front<FrontMap>, KernelError> {
+    front.ok_or(KernelError::FrontFull)?.try_moved(FrontMap::new)
+}
+
+/// The kernel's answer where an array of maps has no map.
+fn is_absent(problem: &MapError) -> bool {
+    matches!(problem, MapError::KeyNotFound) || errno(problem) == Some(Errno::ENOENT)
 }

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use registry_guard::compile::compile;
-use registry_guard::kernel::Table;
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, RuleKey, Tables};
+use registry_guard::front::{Draft, Front};
+use registry_guard::kernel::{Row, Table};
+use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, Reason, RuleKey, RuleTable, Tables};
 
 use super::policy::{host_tables, policy, trusted};
 use crate::naive;
@@ -14,7 +16,14 @@ pub struct HostTables {
     vxlan_port: u16,
     vteps: Vec<IpNet>,
     endpoints: HashMap<EndpointKey, Endpoint>,
-    tables: HashMap<u32, Table>,
+    rules: HashMap<u32, Rules>,
+}
+
+/// The rules of one registry: all rows, and a front for them in memory of its own.
+#[derive(Clone)]
+pub struct Rules {
+    table: Rc<Table>,
+    front: Rc<Front<Draft>>,
 }
 
 impl HostTables {
@@ -25,12 +34,38 @@ impl HostTables {
             vxlan_port: host.vxlan_port,
             vteps: host.trusted_vteps,
             endpoints: host.endpoints,
-            tables: compiled
+            rules: compiled
                 .registries
                 .values()
-                .map(|registry| (registry.slot, compile(registry, &compiled, &trusted)))
+                .map(|registry| (registry.slot, Rules::new(compile(registry, &compiled, &trusted))))
                 .collect(),
         }
+    }
+}
+
+impl Rules {
+    fn new(table: Table) -> Self {
+        let rows = table.iter().map(|row| (row.place().0, row.place().1, row.entry().reason()));
+        let front = Front::build(rows).expect("a few rows fit");
+        Self { table: Rc::new(table), front: Rc::new(front) }
+    }
+}
+
+impl RuleTable for Rules {
+    fn may_cover(&self, key: &RuleKey) -> bool {
+        self.front.may_cover(key)
+    }
+
+    fn uncovered(&self) -> Reason {
+        self.front.uncovered()
+    }
+
+    fn longest(&self, key: &RuleKey, bits: u32) -> Option<Entry> {
+        let covering = self.table.iter().filter(|row| {
+            let (length, prefix) = row.place();
+            length <= bits && key.starts_with(&prefix, length)
+        });
+        covering.max_by_key(|row| row.place().0).map(Row::entry)
     }
 }
 
@@ -48,12 +83,10 @@ impl Tables for HostTables {
         self.vteps.iter().any(|prefix| prefix.contains(&IpAddr::from(*vtep)))
     }
 
-    fn rule(&self, registry: u32, key: &RuleKey, bits: u32) -> Option<Entry> {
-        let covering = self.tables.get(&registry)?.iter().filter(|row| {
-            let (length, prefix) = row.place();
-            length <= bits && key.starts_with(&prefix, length)
-        });
-        covering.max_by_key(|row| row.place().0).map(registry_guard::kernel::Row::entry)
+    type Rules = Rules;
+
+    fn rules(&self, registry: u32) -> Option<Rules> {
+        self.rules.get(&registry).cloned()
     }
 
     fn is_local(&self, _: &Address) -> bool {

@@ -6,9 +6,10 @@ mod policy;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError};
 use registry_guard::compile::compile;
-use registry_guard::kernel::{Kernel, Pins, RuleTrie};
-use registry_guard_common::{Judgement, Reason, judge};
+use registry_guard::kernel::{Kernel, LoadedTable, Pins};
+use registry_guard_common::{FrontLine, Judgement, LAYOUT_VERSION, Reason, judge};
 use tempfile::TempDir;
 
 pub use self::host::HostTables;
@@ -60,7 +61,7 @@ impl Guard {
         let (compiled, trusted) = (policy::policy(policy), policy::trusted(policy));
         for registry in compiled.registries.values() {
             let table = compile(registry, &compiled, &trusted);
-            self.kernel.swap(registry.slot, RuleTrie::build(&table, CAPACITY)?)?;
+            self.kernel.swap(registry.slot, LoadedTable::build(&table, CAPACITY)?)?;
         }
         self.kernel.set_host(&policy::host_tables(policy))?;
         self.host = HostTables::new(policy);
@@ -95,6 +96,19 @@ impl Guard {
         let reply = (action == XDP_TX).then_some(left);
         ensure!([XDP_DROP, XDP_PASS, XDP_TX].contains(&action), "the program returned {action}");
         Ok(Outcome { passed: action == XDP_PASS, reply, counted: (registry, reason) })
+    }
+
+    /// The fronts in force, as arrays of lines.
+    pub fn fronts(&self) -> Result<Vec<Array<MapData, FrontLine>>> {
+        let pin = self.pins().join(format!("maps-v{LAYOUT_VERSION}")).join("FRONTS");
+        let slots: ArrayOfMaps<MapData, MapData> = Map::ArrayOfMaps(MapData::from_pin(pin)?).try_into()?;
+        (0..slots.len())
+            .filter_map(|slot| match slots.get(&slot, 0) {
+                Ok(front) => Some(Map::Array(front).try_into().map_err(Into::into)),
+                Err(MapError::KeyNotFound) => None,
+                Err(problem) => Some(Err(problem.into())),
+            })
+            .collect()
     }
 
     /// The folder in which the maps are pinned.

@@ -1,0 +1,192 @@
+//! The front of a table, as `registry_guard_common` walks over it: built whole, and changed in place while it is walked over.
+//!
+//! Of all prefixes of one root, the widest are leaves; those that another one covers are only remembered here, until it is gone.
+//! What is written last makes the rest visible, so that a walk sees each source as it was or as it will be.
+
+mod build;
+mod change;
+mod item;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use registry_guard_common::{
+    FRONT_LINE_WORDS, FRONT_STEPS, Family, FrontHeader, FrontWords, Reason, Root, RuleKey, Slot, SlotKind,
+    WIDE_LEAF_WORDS, Which, may_cover,
+};
+
+use self::build::{Builder, Full};
+use self::item::{Item, widest};
+use self::memory::wide_leaf;
+pub use self::memory::{Draft, Memory, aligned};
+
+/// The front of one table.
+#[derive(Clone, Debug)]
+pub struct Front<M> {
+    memory: M,
+    uncovered: Reason,
+    /// By the index of the root; the first, that of the header, is never used.
+    roots: [Covered; FRONT_LINE_WORDS as usize],
+}
+
+/// What no leaf of a root stands for.
+#[derive(Clone, Debug, Default)]
+struct Covered {
+    /// Whether the trie is asked about everything.
+    asks: bool,
+    items: BTreeSet<Item>,
+}
+
+/// A front cannot be changed in place, and has to be built anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgrown;
+
+impl From<Full> for Outgrown {
+    fn from(Full: Full) -> Self {
+        Self
+    }
+}
+
+impl Front<Draft> {
+    /// The front of a table: of each row the bits of its key that count, the key, and the reason that it gives. `None` if it
+    /// would not fit into the largest memory.
+    pub fn build(rows: impl IntoIterator<Item = (u32, RuleKey, Reason)>) -> Option<Self> {
+        let mut uncovered = [None; 2];
+        let mut items: [Vec<Item>; FRONT_LINE_WORDS as usize] = Default::default();
+        for (bits, key, reason) in rows {
+            match Item::of_row(bits, &key) {
+                Some(item) => items[Root::of(&key).index() as usize].push(item),
+                None => uncovered[usize::from(key.family() == Family::V6)] = Some(reason),
+            }
+        }
+        let reason = uncovered[0].filter(|reason| is_default_denial(*reason)).unwrap_or(Reason::NoRule);
+        let mut asks = [false; FRONT_LINE_WORDS as usize];
+        for (family, uncovered) in [Family::V4, Family::V6].into_iter().zip(uncovered) {
+            // Without such a row the trie would have no answer, which is not for the front to say.
+            for root in Root::sources(family) {
+                asks[root.index() as usize] = uncovered != Some(reason);
+            }
+        }
+        Self::from_items(reason, asks, items)
+    }
+
+    fn from_items(
+        uncovered: Reason,
+        asks: [bool; FRONT_LINE_WORDS as usize],
+        items: [Vec<Item>; FRONT_LINE_WORDS as usize],
+    ) -> Option<Self> {
+        let mut front =
+            Self { memory: Draft::new(), uncovered, roots: asks.map(|asks| Covered { asks, ..Covered::default() }) };
+        front.memory.store(0, FrontHeader::new(Which::First, uncovered).word());
+        for (root, mut items) in Root::ALL.into_iter().zip(items.into_iter().skip(1)) {
+            let covered = &mut front.roots[root.index() as usize];
+            if covered.asks {
+                front.memory.store(root.index(), Slot::ASK.word());
+                continue;
+            }
+            items.sort_unstable();
+            items.dedup();
+            let mut inside = Vec::new();
+            let widest = widest(items, |item| inside.push(item));
+            let mut builder = Builder { memory: &mut front.memory, is_wide: root.is_wide(), too_deep: Vec::new() };
+            let slot = builder.subtree(&widest, 0, FRONT_STEPS).ok()?;
+            inside.append(&mut builder.too_deep);
+            covered.items = inside.into_iter().collect();
+            front.memory.store(root.index(), slot.word());
+        }
+        Some(front)
+    }
+
+    /// The same front in the memory that is made of this one's.
+    ///
+    /// # Errors
+    ///
+    /// What `memory` says.
+    pub fn try_moved<M: Memory, E>(self, memory: impl FnOnce(&Draft) -> Result<M, E>) -> Result<Front<M>, E> {
+        Ok(Front { memory: memory(&self.memory)?, uncovered: self.uncovered, roots: self.roots })
+    }
+}
+
+impl<M: Memory> Front<M> {
+    /// Its memory.
+    pub const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Names the trie that stands behind it.
+    pub fn set_trie(&mut self, trie: Which) {
+        self.memory.store(0, FrontHeader::new(trie, self.uncovered).word());
+    }
+
+    /// A front for the same rows and one more, in memory of its own.
+    pub fn rebuilt_with(&self, bits: u32, key: &RuleKey) -> Option<Front<Draft>> {
+        self.rebuilt(Root::of(key), |items| items.extend(Item::of_row(bits, key)))
+    }
+
+    /// A front for the same rows but one, in memory of its own.
+    pub fn rebuilt_without(&self, bits: u32, key: &RuleKey) -> Option<Front<Draft>> {
+        let gone = Item::of_row(bits, key);
+        self.rebuilt(Root::of(key), |items| items.retain(|item| Some(*item) != gone))
+    }
+
+    fn rebuilt(&self, changed: Root, change: impl FnOnce(&mut Vec<Item>)) -> Option<Front<Draft>> {
+        let mut items: [Vec<Item>; FRONT_LINE_WORDS as usize] = Default::default();
+        for root in Root::ALL {
+            let items = &mut items[root.index() as usize];
+            self.leaves(root, self.slot(root.index()), &mut |item| items.push(item));
+            items.extend(&self.roots[root.index() as usize].items);
+        }
+        change(&mut items[changed.index() as usize]);
+        Front::from_items(self.uncovered, self.roots.each_ref().map(|covered| covered.asks), items)
+    }
+
+    /// Whether a row of the table may cover `key`, as the kernel sees it.
+    pub fn may_cover(&self, key: &RuleKey) -> bool {
+        may_cover(&Words(&self.memory), self.memory.load(Root::of(key).index()), key)
+    }
+
+    /// The reason to deny what no row covers, as the kernel sees it.
+    pub fn uncovered(&self) -> Reason {
+        FrontHeader::from_word(self.memory.load(0)).uncovered()
+    }
+
+    fn slot(&self, index: u32) -> Slot {
+        Slot::from_word(self.memory.load(index))
+    }
+
+    fn item(&self, root: Root, leaf: Slot) -> Item {
+        if root.is_wide() { Item::wide(wide_leaf(&self.memory, leaf.base())) } else { Item::narrow(leaf) }
+    }
+
+    /// Tells of each leaf below `slot`, in order and once for each slot that it stands in.
+    fn leaves(&self, root: Root, slot: Slot, tell: &mut impl FnMut(Item)) {
+        match slot.kind() {
+            SlotKind::Empty | SlotKind::Ask => {}
+            SlotKind::Leaf => tell(self.item(root, slot)),
+            SlotKind::Node => {
+                for place in 0..1 << slot.stride() {
+                    self.leaves(root, self.slot(slot.base() + place), tell);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a front can give this reason by itself.
+const fn is_default_denial(reason: Reason) -> bool {
+    matches!(reason, Reason::NoRule | Reason::PublicAccessDisabled)
+}
+
+struct Words<'a, M>(&'a M);
+
+impl<M: Memory> FrontWords for Words<'_, M> {
+    fn word(&self, index: u32) -> Option<u64> {
+        Some(self.0.load(index))
+    }
+
+    fn wide_leaf(&self, index: u32) -> Option<[u64; WIDE_LEAF_WORDS as usize]> {
+        Some(wide_leaf(self.0, index))
+    }
+}
