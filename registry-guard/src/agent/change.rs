@@ -68,9 +68,7 @@ impl Agent {
             store.commit(revision, &edits, &mut || {
                 let mut enforcement = prepared.take().map_or(Ok(Enforcement::Nothing), Prepared::wait)?;
                 let mut kernel = self.kernel();
-                for &counter in &fresh {
-                    kernel.clear_rule_hits(counter)?;
-                }
+                kernel.clear_rule_hits(&fresh)?;
                 enforcement.enforce(&mut kernel)?;
                 in_force = Some((enforcement, Instant::now()));
                 Ok(())

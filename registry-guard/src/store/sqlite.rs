@@ -106,7 +106,7 @@ impl Store for SqliteStore {
         let Self { path, connection } = self;
         let fault = |error| StoreError::from_sqlite(path, &error);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        let mut writer = Writer { path, connection: &transaction };
+        let mut writer = Writer::new(path, &transaction, revision);
         for edit in edits {
             writer.write(edit)?;
         }
