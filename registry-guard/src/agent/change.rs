@@ -58,6 +58,7 @@ impl Agent {
             after.revision = revision;
             after
         });
+        self.operations().begin(edits.iter().map(|edit| edit.counters().len()).sum());
         let (trusted, rules) = (&self.0.trusted, self.0.limits.rules);
         let mut in_force: Option<(Enforcement, Instant)> = None;
         let stored = thread::scope(|scope| {

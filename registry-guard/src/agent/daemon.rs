@@ -23,7 +23,7 @@ use super::interfaces::{Interfaces, preflight};
 use super::no_core::forbid_cores;
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_tags, steering, tidy};
+use super::{Agent, Denials, Inner, InterfaceStatus, Operations, denied_log, host, service_tags, steering, tidy};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
@@ -76,6 +76,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let mut store = SqliteStore::open(&options.state)?;
     let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
     let policy = store.load(&names)?;
+    let operations = Operations::new(store.written());
     debug!(took = ?begun.elapsed(), "policy read");
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
@@ -114,6 +115,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         revocations: Revocations::default(),
         blind_spots,
         denials: Denials::default(),
+        operations,
         accounts: Mutex::new(accounts),
         responder_present: watch::Sender::new(false),
         responder_problem: Mutex::new(None),

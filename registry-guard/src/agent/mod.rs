@@ -15,7 +15,9 @@ mod enforcement;
 mod error;
 mod host;
 mod interfaces;
+mod memory;
 mod no_core;
+mod operations;
 mod question;
 mod report;
 pub mod responder;
@@ -42,6 +44,7 @@ pub use self::change::require;
 pub use self::denial::{Denial, DenialLayer, DenialResponse};
 pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;
+pub use self::operations::{Operation, OperationError, OperationStatus, Operations};
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
     ServiceTagsStatus, State, Status,
@@ -88,6 +91,7 @@ struct Inner {
     revocations: Revocations,
     blind_spots: BlindSpots,
     denials: Denials,
+    operations: Operations,
     /// Held for moments only.
     accounts: Mutex<Accounts>,
     /// Whether a responder accepts denied connections.
@@ -146,6 +150,11 @@ impl Agent {
     /// What was denied lately.
     pub fn denials(&self) -> &Denials {
         &self.0.denials
+    }
+
+    /// Changes of whole lists, those under way and those of late.
+    pub fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 
     /// Times the rule with this counter decided.

@@ -1,11 +1,11 @@
-//! Has the store put its log in order when nobody is waiting for it.
+//! Puts the log of the store and the memory in order when nobody is waiting for it.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::Agent;
+use super::{Agent, memory};
 
 /// How long there must have been no change.
 const QUIET: Duration = Duration::from_secs(1);
@@ -19,7 +19,12 @@ pub(super) async fn follow(agent: Agent) {
         let begun = Instant::now();
         while begun.elapsed() < AT_LATEST && timeout(QUIET, agent.0.stored.notified()).await.is_ok() {}
         let tidying = agent.clone();
-        match tokio::task::spawn_blocking(move || tidying.store().tidy()).await {
+        let tidied = tokio::task::spawn_blocking(move || {
+            let tidied = tidying.store().tidy();
+            memory::give_back();
+            tidied
+        });
+        match tidied.await {
             Ok(Ok(())) => {}
             Ok(Err(problem)) => warn!(%problem, "the log of the policy store grows until it can be put in order"),
             Err(_) => return,

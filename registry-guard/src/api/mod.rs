@@ -16,6 +16,7 @@ mod events;
 mod ip_rule;
 mod network;
 mod oauth;
+mod operation;
 mod path;
 mod permission;
 mod policy;
@@ -41,7 +42,9 @@ mod tests;
 mod token;
 
 pub(crate) use change_headers::{DESTROYED_CONNECTIONS, SERVER_TIMING};
+pub(crate) use operation::{PREFER, RESPOND_ASYNC};
 pub(crate) use remote::Remote;
+pub(crate) use request_log::CORRELATION;
 pub use serve::serve;
 pub(crate) use socket::bind_for;
 pub use socket::{ControlSocket, SocketError, bind};

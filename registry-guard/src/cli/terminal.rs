@@ -21,6 +21,8 @@ pub(crate) struct Terminal {
     pub(crate) interactive: bool,
     /// Standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) colour: bool,
+    /// Somebody sees standard error while the command runs.
+    pub(crate) watched: bool,
     /// `--only-show-errors`: notes and warnings are dropped.
     pub(crate) quiet: bool,
     /// Where `out` goes in the end, if that can be watched.
@@ -37,6 +39,7 @@ impl Terminal {
             input: Box::new(io::stdin()),
             interactive: io::stdin().is_terminal(),
             colour: io::stdout().is_terminal() && !no_colour,
+            watched: io::stderr().is_terminal(),
             quiet: false,
             descriptor: Some(io::stdout()),
         }
@@ -48,6 +51,11 @@ impl Terminal {
             // Standard error is the last resort: there is nowhere left to report its failure.
             let _ = writeln!(self.err, "{text}");
         }
+    }
+
+    /// Whether to show how far something is.
+    pub(crate) const fn shows_progress(&self) -> bool {
+        self.watched && !self.quiet
     }
 
     /// A consequence the caller may not have meant.

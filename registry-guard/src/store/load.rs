@@ -14,7 +14,7 @@ use crate::policy::{
 
 /// The policy of the named registries, after those that are new got their rows.
 pub(super) fn load(store: &mut SqliteStore, names: &[String]) -> Result<Policy, StoreError> {
-    let SqliteStore { path, connection } = store;
+    let SqliteStore { path, connection, .. } = store;
     let fault = |error| StoreError::from_sqlite(path, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let reader = Reader { path, connection: &transaction };

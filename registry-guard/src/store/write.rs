@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 use rusqlite::{Connection, named_params, params};
@@ -17,11 +18,12 @@ pub(super) struct Writer<'a> {
     connection: &'a Connection,
     /// Where the next IP rule stands in its registry's list.
     place: i64,
+    written: &'a AtomicU64,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(path: &'a Path, connection: &'a Connection, revision: u64) -> Self {
-        Self { path, connection, place: i64::try_from(revision).unwrap_or(i64::MAX).saturating_mul(PLACES) }
+    pub(super) fn new(path: &'a Path, connection: &'a Connection, revision: u64, written: &'a AtomicU64) -> Self {
+        Self { path, connection, place: i64::try_from(revision).unwrap_or(i64::MAX).saturating_mul(PLACES), written }
     }
 
     pub(super) fn write(&mut self, edit: &Edit) -> Result<(), StoreError> {
@@ -79,6 +81,7 @@ impl<'a> Writer<'a> {
         let row = params![registry, prefix_blob::encode(prefix), self.place, value, action.as_str(), counter];
         self.prepare(sql)?.execute(row).map_err(|error| self.fault(&error))?;
         self.place += 1;
+        self.written.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -103,6 +106,7 @@ impl<'a> Writer<'a> {
         for (prefix, place, IpRule { value, action, counter, .. }) in rows {
             let row = params![registry, prefix, place, value, action.as_str(), counter];
             insert.execute(row).map_err(|error| self.fault(&error))?;
+            self.written.fetch_add(1, Ordering::Relaxed);
         }
         drop(insert);
         self.place = self.place.saturating_add(i64::try_from(rules.len()).unwrap_or(PLACES));

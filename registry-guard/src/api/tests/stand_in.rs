@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials, Imported, require};
+use crate::agent::{AgentError, Changed, Denials, Imported, Operations, require};
 use crate::api::backend::Backend;
 use crate::config::Config;
 use crate::policy::{
@@ -17,6 +17,7 @@ pub(super) struct StandIn {
     config: Config,
     policy: Mutex<Policy>,
     denials: Denials,
+    operations: Operations,
 }
 
 const CONFIG: &str = r#"
@@ -43,7 +44,7 @@ impl StandIn {
             (host.name.to_ascii_lowercase(), registry)
         });
         let policy = Policy::new(7, registries.collect(), [].into(), []);
-        Self { config, policy: Mutex::new(policy), denials: Denials::default() }
+        Self { config, policy: Mutex::new(policy), denials: Denials::default(), operations: Operations::default() }
     }
 }
 
@@ -117,6 +118,10 @@ impl Backend for StandIn {
 
     fn denials(&self) -> &Denials {
         &self.denials
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {
