@@ -1,12 +1,15 @@
 //! The verdict: written once, run by the kernel programs and by host tests.
 
 use crate::endpoint::{Datagrams, Endpoint, LocalTraffic, Response};
-use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, parse};
+use crate::{Address, Entry, Flow, Frame, Interface, NO_COUNTER, Reason, RuleKey, Tag, Transport, open};
 
 /// The rules, wherever they are kept.
 pub trait Tables {
     /// The UDP port of VXLAN, host byte order.
     fn vxlan_port(&self) -> u16;
+    /// Whether traffic to this port (host byte order) may concern anybody; `false` only if no endpoint listens there, whatever
+    /// the address, and it is not that of VXLAN.
+    fn may_concern(&self, port: u16) -> bool;
     /// The endpoint that listens on `address` and `port` (host byte order), itself or through a wildcard.
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint>;
     /// Whether VXLAN from this outer source carries an identity.
@@ -66,7 +69,7 @@ impl Judgement {
 /// Parses `frame` and decides.
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Judgement {
-    match parse(frame, tables.vxlan_port()) {
+    match open(frame, tables) {
         Ok((flow, _)) => decide(&flow, tables),
         Err(reason) => Judgement::unguarded(reason),
     }
@@ -205,6 +208,10 @@ mod tests {
 
         fn endpoint(&self, _: &Address, port: u16) -> Option<Endpoint> {
             (port == 443).then_some(self.0)
+        }
+
+        fn may_concern(&self, port: u16) -> bool {
+            [443, 4789].contains(&port)
         }
 
         fn trusts_vtep(&self, _: &Address) -> bool {

@@ -68,6 +68,30 @@ impl EndpointKey {
     pub const fn wildcard(namespace: u8, family: Family, port: u16) -> Self {
         Self { words: [0; 4], family: family as u8, namespace, port }
     }
+
+    /// Whether it stands for every address of its family.
+    pub const fn is_wildcard(&self) -> bool {
+        matches!(self.words, [0, 0, 0, 0])
+    }
+
+    /// Its address, which is all zeros where it stands for every address.
+    pub const fn address(&self) -> Address {
+        if self.family == Family::V4 as u8 {
+            Address::from_word(self.words[0])
+        } else {
+            Address::from_words(self.words)
+        }
+    }
+
+    /// The number of its network namespace.
+    pub const fn namespace(&self) -> u8 {
+        self.namespace
+    }
+
+    /// Its port, host byte order.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// The value of the endpoint map: whose endpoint it is, and how it denies.

@@ -72,3 +72,15 @@ pub struct Flow {
     /// the trust in it. After decapsulation nobody knows it any more.
     pub vtep: Vtep,
 }
+
+impl Flow {
+    /// What stands where no flow was found.
+    pub(crate) const NONE: Self = Self {
+        source: Address::from_word(0),
+        destination: Address::from_word(0),
+        port: 0,
+        transport: Transport::TcpSyn,
+        tag: Tag::PUBLIC,
+        vtep: Vtep::NONE,
+    };
+}

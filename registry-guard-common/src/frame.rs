@@ -13,6 +13,9 @@ pub trait Frame {
     /// (fragments of a multi-buffer packet).
     fn holds(&self, end: usize) -> bool;
 
+    /// Whether [`Frame::header`] can reach each byte before `end`.
+    fn reaches(&self, end: usize) -> bool;
+
     /// The same offset. A kernel program returns it as a number of which its verifier knows nothing but a bound, so that
     /// all the ways that lead here are verified as one; without this they multiply beyond what it accepts.
     #[inline(always)]
@@ -27,6 +30,10 @@ impl Frame for [u8] {
     }
 
     fn holds(&self, end: usize) -> bool {
+        self.len() >= end
+    }
+
+    fn reaches(&self, end: usize) -> bool {
         self.len() >= end
     }
 }

@@ -2,20 +2,25 @@
 //! family covers them. It answers "not covered" or "ask the trie", so whatever is wrong in it can deny and never allow.
 //!
 //! It is a trie with level and path compression (Nilsson and Karlsson, IEEE JSAC 17(6), 1999) over tag (24 bits) and address, in
-//! words of 64 bits. The first line of eight words is the [`FrontHeader`]: one root for each kind of key. A word is empty, a
-//! node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one for each value
-//! of the bits that follow; only a leaf compares. No row lies below a leaf: whatever is more specific is in the trie alone.
+//! words of 64 bits. The first line of eight words is the [`FrontHeader`], a root for each kind of key, and a seed. A word is
+//! empty, a node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one for each
+//! value of the bits that follow; its word knows 16 parts of it in which nothing is covered, so that most walks end before the
+//! next miss of the cache. Only a leaf compares: a narrow one bit by bit, a wide one by a fingerprint that nobody outside can
+//! compute, so that it needs no further memory. No row lies below a leaf: whatever is more specific is in the trie alone.
 
 use crate::{Family, Reason, RuleKey, Tag};
 
 /// Words that are read from a map at once: a line of cache.
 pub const FRONT_LINE_WORDS: u32 = 8;
-/// Words of the record of a wide leaf: the key, then its length. It starts at a multiple of this.
-pub const WIDE_LEAF_WORDS: u32 = 4;
 /// Nodes on the way to a leaf; whoever walks farther is told to ask.
-pub const FRONT_STEPS: u32 = 12;
+pub const FRONT_STEPS: u32 = 8;
 /// Bits of a key that one node looks at, at most.
 pub const FRONT_STRIDE: u32 = 20;
+
+/// The index of the seed of fingerprints.
+pub const FRONT_SEED: u32 = 7;
+/// Bits behind those that a node skips of which its word knows where nothing is covered.
+pub const FRONT_AHEAD: u32 = 4;
 
 /// Words of one line, the first of which is the header.
 pub type FrontLine = [u64; FRONT_LINE_WORDS as usize];
@@ -24,8 +29,6 @@ pub type FrontLine = [u64; FRONT_LINE_WORDS as usize];
 pub trait FrontWords {
     /// The word at `index`.
     fn word(&self, index: u32) -> Option<u64>;
-    /// The record of a wide leaf at `index`, which is rounded down to where one can start.
-    fn wide_leaf(&self, index: u32) -> Option<[u64; WIDE_LEAF_WORDS as usize]>;
 }
 
 /// A key as the front sees it: tag (24 bits), then address, from the highest bit of the first word on. IPv4 needs one word.
@@ -46,9 +49,17 @@ impl Slot {
     const IS_NODE: u64 = 1;
     const IS_LEAF: u64 = 2;
 
-    /// An array of `1 << stride` words from `base` on, behind `skip` bits that are not looked at.
-    pub const fn node(skip: u32, stride: u32, base: u32) -> Self {
-        Self(Self::IS_NODE | (stride as u64) << 2 | (skip as u64) << 8 | (base as u64) << 32)
+    /// An array of `1 << stride` words from `base` on, behind `skip` bits that are not looked at. Of `ahead`, a bit stands for
+    /// each value of the next [`FRONT_AHEAD`] bits below which something may be covered.
+    pub const fn node(skip: u32, stride: u32, base: u32, ahead: u16) -> Self {
+        let bits = (stride as u64) << 2 | (skip as u64) << 7 | (ahead as u64) << 16 | (base as u64) << 32;
+        Self(Self::IS_NODE | bits)
+    }
+
+    /// The same node, of which more may be covered.
+    #[must_use]
+    pub const fn with_ahead(self, ahead: u16) -> Self {
+        Self(self.0 | (ahead as u64) << 16)
     }
 
     /// A prefix of a narrow key: its first `length` of 56 bits.
@@ -56,9 +67,11 @@ impl Slot {
         Self(Self::IS_LEAF | (length as u64) << 2 | (bits & !0xff))
     }
 
-    /// A prefix of a wide key, whose record is at `base`.
-    pub const fn wide_leaf(base: u32) -> Self {
-        Self(Self::IS_LEAF | (base as u64) << 32)
+    /// A prefix of a wide key: its first `length` bits have this fingerprint. The rest of the word, `record`, is for whoever
+    /// writes it; 30 bits are kept.
+    pub const fn wide_leaf(bits: &FrontBits, length: u32, seed: u64, record: u32) -> Self {
+        let fingerprint = fingerprint(bits, length, seed);
+        Self(Self::IS_LEAF | (length as u64) << 2 | fingerprint << 10 | (record as u64) << 34)
     }
 
     /// As it stands in memory.
@@ -87,7 +100,13 @@ impl Slot {
     /// Of a node: bits that are skipped.
     #[inline(always)]
     pub const fn skip(self) -> u32 {
-        (self.0 >> 8) as u32 & 0xff
+        (self.0 >> 7) as u32 & 0xff
+    }
+
+    /// Of a node: whether something may be covered below this value of the next [`FRONT_AHEAD`] bits.
+    #[inline(always)]
+    pub const fn is_ahead(self, bits: u32) -> bool {
+        (self.0 >> 16).wrapping_shr(bits) & 1 == 1
     }
 
     /// Of a node: bits that are looked at.
@@ -96,7 +115,7 @@ impl Slot {
         (self.0 >> 2) as u32 & 0x1f
     }
 
-    /// Of a node or a wide leaf: the index of its first word.
+    /// Of a node: the index of its first word.
     #[inline(always)]
     pub const fn base(self) -> u32 {
         (self.0 >> 32) as u32
@@ -114,10 +133,43 @@ impl Slot {
         self.0 & !0xff
     }
 
+    /// Of a wide leaf: what its writer noted.
+    pub const fn wide_record(self) -> u32 {
+        (self.0 >> 34) as u32
+    }
+
     #[inline(always)]
     const fn covers_narrow(self, bits: u64) -> bool {
         (self.0 ^ bits).wrapping_shr(64 - self.narrow_length()) == 0
     }
+
+    #[inline(always)]
+    const fn covers_wide(self, bits: &FrontBits, seed: u64) -> bool {
+        let length = (self.0 >> 2) as u32 & 0xff;
+        (self.0 >> 10) & FINGERPRINT == fingerprint(bits, length, seed)
+    }
+}
+
+/// The bits of a fingerprint.
+const FINGERPRINT: u64 = 0xff_ffff;
+
+/// A number that prefixes of the same bits and length have in common. Who finds another prefix with the same number has the
+/// trie asked, and for that would have to know the seed.
+#[inline(always)]
+const fn fingerprint(bits: &FrontBits, length: u32, seed: u64) -> u64 {
+    // Odd, and as irregular as the digits of the golden ratio and of the square roots of 3 and 5 are.
+    const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b];
+    let mut mixed = seed ^ length as u64;
+    mixed = (mixed ^ first_bits(bits[0], length)).wrapping_mul(FACTORS[0]);
+    mixed = (mixed ^ mixed >> 32 ^ first_bits(bits[1], length.saturating_sub(64))).wrapping_mul(FACTORS[1]);
+    mixed = (mixed ^ mixed >> 32 ^ first_bits(bits[2], length.saturating_sub(128))).wrapping_mul(FACTORS[2]);
+    mixed >> 40
+}
+
+/// The first `count` bits of a word, or all.
+#[inline(always)]
+const fn first_bits(word: u64, count: u32) -> u64 {
+    if count >= 64 { word } else { word & !(u64::MAX >> count) }
 }
 
 /// What a [`Slot`] is.
@@ -241,10 +293,10 @@ impl Which {
 
 /// Whether a row of the trie, other than that of a whole family, may cover `key`. `root` is the word of the key's root.
 #[inline(always)]
-pub fn may_cover<W: FrontWords>(words: &W, root: u64, key: &RuleKey) -> bool {
+pub fn may_cover<W: FrontWords>(words: &W, root: u64, seed: u64, key: &RuleKey) -> bool {
     match key.family() {
-        Family::V4 => walk(words, root, Narrow(key.narrow_bits())),
-        Family::V6 => walk(words, root, Wide(key.wide_bits())),
+        Family::V4 => walk(words, root, seed, Narrow(key.narrow_bits())),
+        Family::V6 => walk(words, root, seed, Wide(key.wide_bits())),
     }
 }
 
@@ -254,21 +306,24 @@ trait Key: Copy {
     fn next(&self, count: u32) -> u32;
     fn skip(&mut self, count: u32);
     /// Whether `leaf` covers this key, of which nothing was skipped.
-    fn is_covered<W: FrontWords>(&self, words: &W, leaf: Slot) -> bool;
+    fn is_covered(&self, leaf: Slot, seed: u64) -> bool;
 }
 
 #[inline(always)]
-fn walk<K: Key, W: FrontWords>(words: &W, root: u64, key: K) -> bool {
+fn walk<K: Key, W: FrontWords>(words: &W, root: u64, seed: u64, key: K) -> bool {
     let mut slot = Slot::from_word(root);
     let mut rest = key;
     for _ in 0..=FRONT_STEPS {
         match slot.kind() {
             SlotKind::Empty => return false,
             SlotKind::Ask => return true,
-            SlotKind::Leaf => return key.is_covered(words, slot),
+            SlotKind::Leaf => return key.is_covered(slot, seed),
             SlotKind::Node => {}
         }
         rest.skip(slot.skip());
+        if !slot.is_ahead(rest.next(FRONT_AHEAD)) {
+            return false;
+        }
         let Some(word) = words.word(slot.base().wrapping_add(rest.next(slot.stride()))) else {
             return true;
         };
@@ -293,7 +348,7 @@ impl Key for Narrow {
     }
 
     #[inline(always)]
-    fn is_covered<W: FrontWords>(&self, _: &W, leaf: Slot) -> bool {
+    fn is_covered(&self, leaf: Slot, _: u64) -> bool {
         leaf.covers_narrow(self.0)
     }
 }
@@ -324,17 +379,7 @@ impl Key for Wide {
     }
 
     #[inline(always)]
-    fn is_covered<W: FrontWords>(&self, words: &W, leaf: Slot) -> bool {
-        let Some([first, second, third, length]) = words.wide_leaf(leaf.base()) else {
-            return true;
-        };
-        let [first, second, third] = [first ^ self.0[0], second ^ self.0[1], third ^ self.0[2]];
-        let same = |difference: u64, bits: u64| difference.wrapping_shr((64 - bits) as u32) == 0;
-        match length {
-            1..=64 => same(first, length),
-            65..=128 => first == 0 && same(second, length - 64),
-            129..=192 => first == 0 && second == 0 && same(third, length - 128),
-            _ => true,
-        }
+    fn is_covered(&self, leaf: Slot, seed: u64) -> bool {
+        leaf.covers_wide(&self.0, seed)
     }
 }

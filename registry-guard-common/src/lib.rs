@@ -14,11 +14,14 @@ mod flow;
 mod flow_record;
 mod frame;
 mod front;
+mod guarded_ports;
+mod host_table;
 mod interface;
 mod layout;
 mod network;
 mod outcome;
 mod parse;
+mod plain;
 #[cfg(feature = "agent")]
 mod pod;
 mod probe;
@@ -37,9 +40,11 @@ pub use flow::{Flow, Tag, Transport, Vtep};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
 pub use front::{
-    FRONT_LINE_WORDS, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine, FrontWords, Root, Slot, SlotKind,
-    WIDE_LEAF_WORDS, Which, may_cover,
+    FRONT_AHEAD, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine,
+    FrontWords, Root, Slot, SlotKind, Which, may_cover,
 };
+pub use guarded_ports::GuardedPorts;
+pub use host_table::{HostTable, Listener};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
@@ -47,7 +52,7 @@ pub use layout::{
     REASON_COUNTERS, RESPONDER_SOCKETS, Settings, TRIE_PLACES, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
-pub use parse::{Headers, parse};
+pub use parse::{Headers, open, parse};
 pub use probe::{PROBE_BYTES, Probe};
 pub use reason::{Class, Reason};
 pub use reset::Reset;

@@ -11,8 +11,8 @@ const MAX_EXTENSION_HEADERS: u32 = 8;
 /// IPv4 options take at most 40 bytes (RFC 791: the header is at most 15 words).
 const MAX_OPTION_BYTES: u32 = 40;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_VLAN: u16 = 0x8100;
 const ETHERTYPE_QINQ: u16 = 0x88a8;
 const ETHERTYPE_MPLS: u16 = 0x8847;

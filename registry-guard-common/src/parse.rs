@@ -2,12 +2,13 @@
 
 use crate::frame::{Frame, read};
 use crate::network::{Packet, Part, network};
+use crate::plain::{Sight, gather, glance};
 use crate::transport::{UDP, ports, transport};
 use crate::wire::{Ports, Vxlan};
-use crate::{Flow, Reason, Tag, Vtep};
+use crate::{Flow, Reason, Tables, Tag, Vtep};
 
 /// No frame reaches this far: the parser's own sums stay below it, and the verifier learns a bound.
-const NO_LIMIT: usize = 0xffff_ffff;
+pub(crate) const NO_LIMIT: usize = 0xffff_ffff;
 
 /// Where the headers of a flow stand, in bytes from the start of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,28 @@ pub struct Headers {
     pub transport: usize,
     /// The end of the IP packet.
     pub end: usize,
+}
+
+impl Headers {
+    /// What stands where no header was looked at.
+    pub(crate) const NONE: Self = Self { network: 0, transport: 0, end: 0 };
+}
+
+/// What [`parse`] says of `frame`, or that no endpoint listens where it goes: at first sight, if that is enough.
+///
+/// # Errors
+///
+/// Those of [`parse`], and [`Reason::NotGuarded`].
+#[inline(always)]
+pub fn open<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Result<(Flow, Headers), Reason> {
+    let sight = glance(frame, tables);
+    match sight {
+        Sight::NotSyn => return Err(Reason::NotSyn),
+        Sight::NotGuarded => return Err(Reason::NotGuarded),
+        _ => {}
+    }
+    let mut found = (Flow::NONE, Headers::NONE);
+    if gather(frame, sight, &mut found) { Ok(found) } else { parse(frame, tables.vxlan_port()) }
 }
 
 /// The flow that `frame` opens, or the reason why it opens none. `vxlan_port` is the UDP port of VXLAN, host byte order.

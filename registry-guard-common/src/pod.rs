@@ -5,8 +5,8 @@ use aya::Pod;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
-    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, Interface, InterfaceKey, LocalAddressKey,
-    RuleKey, Settings,
+    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, GuardedPorts, HostTable, Interface, InterfaceKey,
+    LocalAddressKey, RuleKey, Settings,
 };
 
 const fn plain_bytes<T: FromBytes + IntoBytes>() {}
@@ -28,6 +28,8 @@ pod!(
     Event,
     FlowKey,
     FlowRecord,
+    GuardedPorts,
+    HostTable,
     Interface,
     InterfaceKey,
     LocalAddressKey,

@@ -7,7 +7,7 @@ use crate::wire::{Ports, Tcp};
 use crate::{Flow, Reason, Tag, Vtep};
 
 const IPIP: u8 = 4;
-const TCP: u8 = 6;
+pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
 const DCCP: u8 = 33;
 const IPV6: u8 = 41;

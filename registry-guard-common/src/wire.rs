@@ -18,6 +18,18 @@ impl Ethernet {
     }
 }
 
+/// The last field of an Ethernet header (IEEE 802.3), which alone is looked at.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct EtherType(u16);
+
+impl EtherType {
+    #[inline(always)]
+    pub(crate) const fn number(&self) -> u16 {
+        u16::from_be(self.0)
+    }
+}
+
 /// The part of a VLAN tag behind its ethertype (IEEE 802.1Q).
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -75,6 +87,18 @@ impl Ipv4 {
     #[inline(always)]
     pub(crate) const fn fragment_offset(&self) -> u16 {
         u16::from_be(self.flags_offset) & 0x1fff
+    }
+
+    /// Whether this is no fragment.
+    #[inline(always)]
+    pub(crate) const fn is_whole(&self) -> bool {
+        u16::from_be(self.flags_offset) & 0x3fff == 0
+    }
+
+    /// Whether this is version 4 and five words long.
+    #[inline(always)]
+    pub(crate) const fn is_without_options(&self) -> bool {
+        self.version_length == 0x45
     }
 }
 

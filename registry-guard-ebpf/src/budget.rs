@@ -9,6 +9,7 @@ use aya_ebpf::macros::btf_map;
 use registry_guard_common::{Address, BUDGET_SOURCES, Budget, BudgetSource, MAX_REGISTRIES, Outcome, Spent};
 
 use crate::clock::second;
+use crate::exhausted::Exhausted;
 
 #[btf_map]
 static BUDGETS: Array<Budget, { MAX_REGISTRIES as usize }> = Array::new();
@@ -33,12 +34,17 @@ pub(crate) fn spend(registry: u32, source: &Address) -> Outcome {
     if !spent.is_stale(second) && spent.reaches(budget.total()) {
         return Outcome::OverTotalBudget;
     }
+    let exhausted = Exhausted::new(registry, source, second);
+    if exhausted.is_last() {
+        return Outcome::OverSourceBudget;
+    }
     let source = BudgetSource::new(registry, source);
     let has_room = match SPENT_BY.get_ptr_mut(source) {
         Some(spent) => take(spent, second, budget.per_source()),
         None => take_first(source, second, budget.per_source()),
     };
     if !has_room {
+        exhausted.store();
         return Outcome::OverSourceBudget;
     }
     if take(total, second, budget.total()) { Outcome::Admitted } else { Outcome::OverTotalBudget }

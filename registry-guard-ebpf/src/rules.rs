@@ -4,8 +4,8 @@ use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Entry, FRONT_LINE_WORDS, FrontHeader, FrontLine, FrontWords, MAX_REGISTRIES, Reason, Root, RuleKey, RuleTable,
-    TRIE_PLACES, WIDE_LEAF_WORDS, may_cover,
+    Entry, FRONT_LINE_WORDS, FRONT_SEED, FrontHeader, FrontLine, FrontWords, MAX_REGISTRIES, Reason, Root, RuleKey,
+    RuleTable, TRIE_PLACES, may_cover,
 };
 
 /// The agent writes into the memory itself (Linux 5.5), and each front is as long as it must be (Linux 5.10).
@@ -58,7 +58,7 @@ impl RuleTable for Rules {
     #[inline(always)]
     fn may_cover(&self, key: &RuleKey) -> bool {
         let root = self.header[(Root::of(key).index() % FRONT_LINE_WORDS) as usize];
-        may_cover(&Words(self.front), root, key)
+        may_cover(&Words(self.front), root, self.header[FRONT_SEED as usize], key)
     }
 
     #[inline(always)]
@@ -80,12 +80,5 @@ impl FrontWords for Words {
     fn word(&self, index: u32) -> Option<u64> {
         let line = self.0.get(index / FRONT_LINE_WORDS)?;
         Some(line[(index % FRONT_LINE_WORDS) as usize])
-    }
-
-    #[inline(always)]
-    fn wide_leaf(&self, index: u32) -> Option<[u64; WIDE_LEAF_WORDS as usize]> {
-        let line = self.0.get(index / FRONT_LINE_WORDS)?;
-        let at = (index % FRONT_LINE_WORDS & !(WIDE_LEAF_WORDS - 1)) as usize;
-        Some([line[at], line[at + 1], line[at + 2], line[at + 3]])
     }
 }

@@ -1,12 +1,14 @@
 //! The maps that say what is guarded and by which rules, as the kernel's [`Tables`].
 #![expect(unsafe_code, reason = "map values are read through pointers that the kernel hands out")]
 
+use core::hint::black_box;
+
 use aya_ebpf::btf_maps::lpm_trie::LpmTrie;
-use aya_ebpf::btf_maps::{Array, HashMap};
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, INTERFACE_CAPACITY, Interface, InterfaceKey,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, RuleKey, Settings, Tables, Tag, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, GuardedPorts, HOST, HostTable, INTERFACE_CAPACITY, Interface,
+    InterfaceKey, LOCAL_ADDRESS_CAPACITY, LocalAddressKey, RuleKey, Settings, Tables, Tag, VTEP_CAPACITY,
 };
 
 use crate::clock::second;
@@ -14,6 +16,13 @@ use crate::rules::{Rules, TrieKey};
 
 #[btf_map]
 static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }> = HashMap::new();
+
+#[btf_map]
+static GUARDED_PORTS: Array<GuardedPorts, 1> = Array::new();
+
+/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store.
+#[btf_map]
+static HOST_TABLE: ArrayOfMaps<Array<HostTable, 1>, 1> = ArrayOfMaps::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -38,6 +47,22 @@ impl Maps {
     #[inline(always)]
     pub(crate) const fn of(namespace: u8) -> Self {
         Self { namespace }
+    }
+
+    /// What stands in front of the endpoint map, if this is the network namespace of the host.
+    #[inline(always)]
+    fn host_table(&self) -> Option<&HostTable> {
+        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0) } else { None }
+    }
+
+    /// The endpoint that listens on `address` and `port`, by the map.
+    #[inline(always)]
+    fn endpoint_in_map(&self, address: &Address, port: u16) -> Option<Endpoint> {
+        let endpoint = ENDPOINTS
+            .get_ptr(EndpointKey::exact(self.namespace, address, port))
+            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
+        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
+        Some(unsafe { *endpoint })
     }
 
     /// Whether the agent saw that the second layer stands.
@@ -70,12 +95,18 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn may_concern(&self, port: u16) -> bool {
+        self.namespace != HOST || GUARDED_PORTS.get(0).is_none_or(|ports| ports.name(port.to_be()))
+    }
+
+    #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        let endpoint = ENDPOINTS
-            .get_ptr(EndpointKey::exact(self.namespace, address, port))
-            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
-        // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
-        Some(unsafe { *endpoint })
+        // The verifier forgets the bound of a port whose bytes were swapped, but not of one that it sees read from two bytes.
+        let listener = self.host_table().map(|table| table.listener(address.family(), black_box(port.to_be())));
+        match listener {
+            Some(listener) if !listener.is_in_map(address) => Some(listener.endpoint(address)),
+            _ => self.endpoint_in_map(address, port),
+        }
     }
 
     #[inline(always)]

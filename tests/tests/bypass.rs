@@ -259,7 +259,7 @@ fn no_shape_of_a_syn_gets_a_denied_source_through() -> Result<()> {
 fn is_never_legitimate(shape: &Shape) -> bool {
     let vtep = Address::from(VTEP.parse::<IpAddr>().expect("an address"));
     shape.frames.iter().any(|frame| match parse(frame.as_slice(), VXLAN_PORT) {
-        Ok((flow, _)) => flow.vtep.is_some_and(|from| from != vtep || flow.tag == Tag::PUBLIC),
+        Ok((flow, _)) => flow.vtep.address().is_some_and(|from| *from != vtep || flow.tag == Tag::PUBLIC),
         Err(reason) => reason.class() == Class::Never,
     })
 }

@@ -1,9 +1,10 @@
 //! From prefixes to nodes.
 
-use registry_guard_common::{FRONT_STRIDE, Slot, WIDE_LEAF_WORDS};
+use registry_guard_common::{FRONT_STRIDE, Slot};
 
 use super::item::Item;
 use super::memory::Memory;
+use super::records::Records;
 
 /// There is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +13,8 @@ pub(super) struct Full;
 /// Makes the parts of one root.
 pub(super) struct Builder<'a, M> {
     pub(super) memory: &'a mut M,
-    pub(super) is_wide: bool,
+    /// What stands behind the leaves, if they are wide.
+    pub(super) records: Option<&'a mut Records>,
     /// Items that no leaf stands for, since they are too deep.
     pub(super) too_deep: Vec<Item>,
 }
@@ -33,7 +35,7 @@ impl<M: Memory> Builder<'_, M> {
         let fork = first.common(last);
         let stride = stride(items, fork);
         let base = self.memory.allocate(1 << stride).ok_or(Full)?;
-        let mut rest = items;
+        let (mut rest, mut ahead) = (items, 0);
         while let [item, ..] = rest {
             let slots = item.slots(fork, stride);
             let same = rest.iter().take_while(|other| other.slots(fork, stride) == slots).count();
@@ -42,24 +44,21 @@ impl<M: Memory> Builder<'_, M> {
             for place in slots {
                 self.memory.store(base + place, slot.word());
             }
+            ahead = together.iter().fold(ahead, |ahead, item| ahead | item.ahead(fork));
             rest = others;
         }
-        Ok(Slot::node(fork - at, stride, base))
+        Ok(Slot::node(fork - at, stride, base, ahead))
     }
 
     pub(super) fn leaf(&mut self, item: &Item) -> Result<Slot, Full> {
-        if !self.is_wide {
-            return Ok(item.narrow_leaf());
+        match &mut self.records {
+            None => Ok(item.narrow_leaf()),
+            Some(records) => records.leaf(item).ok_or(Full),
         }
-        let base = self.memory.allocate(WIDE_LEAF_WORDS).ok_or(Full)?;
-        for (place, word) in (base..).zip(item.record()) {
-            self.memory.store(place, word);
-        }
-        Ok(Slot::wide_leaf(base))
     }
 }
 
-/// How many bits a node for `items` looks at behind the first `fork`: as many as leave at least every second slot to an item of
+/// How many bits a node for `items` looks at behind the first `fork`: as many as leave at least every fourth slot to an item of
 /// its own, so that memory stays within a few words for each.
 fn stride(items: &[Item], fork: u32) -> u32 {
     // How many neighbours are told apart by each number of bits.
@@ -74,7 +73,7 @@ fn stride(items: &[Item], fork: u32) -> u32 {
     let mut widest = 1;
     for (bits, count) in (0..).zip(told_apart).skip(1) {
         groups += count;
-        if groups >= 1 << bits >> 1 {
+        if groups >= 1 << bits >> 2 {
             widest = bits;
         }
     }

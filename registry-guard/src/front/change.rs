@@ -73,6 +73,8 @@ impl<M: Memory> Front<M> {
                     self.regroup(root, &way, item)
                 };
             }
+            // To say that more may be covered than is, is never wrong.
+            self.memory.store(place.index, slot.with_ahead(item.ahead(fork)).word());
             let slots = item.slots(fork, slot.stride());
             if item.length() < fork + slot.stride() {
                 let slots: Vec<u32> = slots.map(|place| slot.base() + place).collect();
@@ -153,7 +155,7 @@ impl<M: Memory> Front<M> {
             let slot = self.slot(place.index);
             match slot.kind() {
                 SlotKind::Empty | SlotKind::Ask => return Ok(()),
-                SlotKind::Leaf if self.item(root, slot) == item => {
+                SlotKind::Leaf if self.item(root, slot) == Some(item) => {
                     self.build_at(root, place, &heirs)?;
                     break;
                 }
@@ -168,7 +170,7 @@ impl<M: Memory> Front<M> {
                 continue;
             }
             let first = self.slot(slot.base() + slots.start);
-            if first.kind() != SlotKind::Leaf || self.item(root, first) != item {
+            if first.kind() != SlotKind::Leaf || self.item(root, first) != Some(item) {
                 return Ok(());
             }
             for index in slots {
@@ -195,7 +197,8 @@ impl<M: Memory> Front<M> {
     }
 
     fn builder(&mut self, root: Root) -> Builder<'_, M> {
-        Builder { memory: &mut self.memory, is_wide: root.is_wide(), too_deep: Vec::new() }
+        let records = root.is_wide().then_some(&mut self.records);
+        Builder { memory: &mut self.memory, records, too_deep: Vec::new() }
     }
 
     fn covered(&mut self, root: Root) -> &mut super::Covered {
@@ -205,7 +208,7 @@ impl<M: Memory> Front<M> {
     fn first_leaf(&self, root: Root, slot: Slot) -> Option<Item> {
         match slot.kind() {
             SlotKind::Empty | SlotKind::Ask => None,
-            SlotKind::Leaf => Some(self.item(root, slot)),
+            SlotKind::Leaf => self.item(root, slot),
             SlotKind::Node => {
                 (0..1 << slot.stride()).find_map(|place| self.first_leaf(root, self.slot(slot.base() + place)))
             }
@@ -218,7 +221,7 @@ impl<M: Memory> Front<M> {
             SlotKind::Empty => true,
             SlotKind::Ask => false,
             SlotKind::Leaf => {
-                leaves.push(self.item(root, slot));
+                leaves.extend(self.item(root, slot));
                 leaves.len() <= REGROUPED
             }
             SlotKind::Node => {

@@ -1,4 +1,4 @@
-use registry_guard_common::{FrontBits, Root, RuleKey, Slot, WIDE_LEAF_WORDS};
+use registry_guard_common::{FRONT_AHEAD, FrontBits, Root, RuleKey, Slot};
 
 /// A prefix as a front sees it. In order, a prefix stands before all that it covers, and those stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,17 +19,12 @@ impl Item {
         Self { bits: [leaf.narrow_bits(), 0, 0], length: leaf.narrow_length() }
     }
 
-    pub(super) fn wide([first, second, third, length]: [u64; WIDE_LEAF_WORDS as usize]) -> Self {
-        Self { bits: [first, second, third], length: u32::try_from(length).unwrap_or(u32::MAX) }
-    }
-
     pub(super) const fn narrow_leaf(&self) -> Slot {
         Slot::narrow_leaf(self.bits[0], self.length)
     }
 
-    pub(super) fn record(&self) -> [u64; WIDE_LEAF_WORDS as usize] {
-        let [first, second, third] = self.bits;
-        [first, second, third, self.length.into()]
+    pub(super) const fn wide_leaf(&self, seed: u64, record: u32) -> Slot {
+        Slot::wide_leaf(&self.bits, self.length, seed, record)
     }
 
     /// Bits that count.
@@ -63,6 +58,11 @@ impl Item {
         #[expect(clippy::cast_possible_truncation, reason = "at most 32 bits are left")]
         let bits = bits as u32;
         bits
+    }
+
+    /// The bits of [`Slot::node`] that stand for it in a node behind the first `at` bits.
+    pub(super) fn ahead(&self, at: u32) -> u16 {
+        self.slots(at, FRONT_AHEAD).fold(0, |ahead, bit| ahead | 1 << bit)
     }
 
     /// Which of the `1 << stride` slots behind the first `at` bits it concerns: one, or all that it covers.

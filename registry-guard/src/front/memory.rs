@@ -1,4 +1,4 @@
-use registry_guard_common::{FRONT_LINE_WORDS, WIDE_LEAF_WORDS};
+use registry_guard_common::FRONT_LINE_WORDS;
 
 /// Where the words of a front are. A word that is given out is never given out again, so whoever walks over words that
 /// were replaced meanwhile walks over what they always were.
@@ -53,10 +53,4 @@ impl Memory for Draft {
         self.0.resize(end as usize, 0);
         Some(first)
     }
-}
-
-/// The record of a wide leaf.
-pub(super) fn wide_leaf(memory: &impl Memory, base: u32) -> [u64; WIDE_LEAF_WORDS as usize] {
-    let first = base & !(WIDE_LEAF_WORDS - 1);
-    [0, 1, 2, 3].map(|word| memory.load(first | word))
 }

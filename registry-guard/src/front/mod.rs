@@ -7,25 +7,27 @@ mod build;
 mod change;
 mod item;
 mod memory;
+mod records;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
 use registry_guard_common::{
-    FRONT_LINE_WORDS, FRONT_STEPS, Family, FrontHeader, FrontWords, Reason, Root, RuleKey, Slot, SlotKind,
-    WIDE_LEAF_WORDS, Which, may_cover,
+    FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, Family, FrontHeader, FrontWords, Reason, Root, RuleKey, Slot, SlotKind,
+    Which, may_cover,
 };
 
 use self::build::{Builder, Full};
 use self::item::{Item, widest};
-use self::memory::wide_leaf;
 pub use self::memory::{Draft, Memory, aligned};
+use self::records::Records;
 
 /// The front of one table.
 #[derive(Clone, Debug)]
 pub struct Front<M> {
     memory: M,
+    records: Records,
     uncovered: Reason,
     /// By the index of the root; the first, that of the header, is never used.
     roots: [Covered; FRONT_LINE_WORDS as usize],
@@ -77,8 +79,13 @@ impl Front<Draft> {
         asks: [bool; FRONT_LINE_WORDS as usize],
         items: [Vec<Item>; FRONT_LINE_WORDS as usize],
     ) -> Option<Self> {
-        let mut front =
-            Self { memory: Draft::new(), uncovered, roots: asks.map(|asks| Covered { asks, ..Covered::default() }) };
+        let mut front = Self {
+            memory: Draft::new(),
+            records: Records::new(),
+            uncovered,
+            roots: asks.map(|asks| Covered { asks, ..Covered::default() }),
+        };
+        front.memory.store(FRONT_SEED, front.records.seed());
         front.memory.store(0, FrontHeader::new(Which::First, uncovered).word());
         for (root, mut items) in Root::ALL.into_iter().zip(items.into_iter().skip(1)) {
             let covered = &mut front.roots[root.index() as usize];
@@ -90,7 +97,8 @@ impl Front<Draft> {
             items.dedup();
             let mut inside = Vec::new();
             let widest = widest(items, |item| inside.push(item));
-            let mut builder = Builder { memory: &mut front.memory, is_wide: root.is_wide(), too_deep: Vec::new() };
+            let records = root.is_wide().then_some(&mut front.records);
+            let mut builder = Builder { memory: &mut front.memory, records, too_deep: Vec::new() };
             let slot = builder.subtree(&widest, 0, FRONT_STEPS).ok()?;
             inside.append(&mut builder.too_deep);
             covered.items = inside.into_iter().collect();
@@ -105,7 +113,8 @@ impl Front<Draft> {
     ///
     /// What `memory` says.
     pub fn try_moved<M: Memory, E>(self, memory: impl FnOnce(&Draft) -> Result<M, E>) -> Result<Front<M>, E> {
-        Ok(Front { memory: memory(&self.memory)?, uncovered: self.uncovered, roots: self.roots })
+        let Self { memory: draft, records, uncovered, roots } = self;
+        Ok(Front { memory: memory(&draft)?, records, uncovered, roots })
     }
 }
 
@@ -144,7 +153,8 @@ impl<M: Memory> Front<M> {
 
     /// Whether a row of the table may cover `key`, as the kernel sees it.
     pub fn may_cover(&self, key: &RuleKey) -> bool {
-        may_cover(&Words(&self.memory), self.memory.load(Root::of(key).index()), key)
+        let [root, seed] = [Root::of(key).index(), FRONT_SEED].map(|word| self.memory.load(word));
+        may_cover(&Words(&self.memory), root, seed, key)
     }
 
     /// The reason to deny what no row covers, as the kernel sees it.
@@ -156,15 +166,20 @@ impl<M: Memory> Front<M> {
         Slot::from_word(self.memory.load(index))
     }
 
-    fn item(&self, root: Root, leaf: Slot) -> Item {
-        if root.is_wide() { Item::wide(wide_leaf(&self.memory, leaf.base())) } else { Item::narrow(leaf) }
+    /// What a leaf stands for; of one that somebody else wrote, nothing may be known.
+    fn item(&self, root: Root, leaf: Slot) -> Option<Item> {
+        if root.is_wide() { self.records.of(leaf) } else { Some(Item::narrow(leaf)) }
     }
 
     /// Tells of each leaf below `slot`, in order and once for each slot that it stands in.
     fn leaves(&self, root: Root, slot: Slot, tell: &mut impl FnMut(Item)) {
         match slot.kind() {
             SlotKind::Empty | SlotKind::Ask => {}
-            SlotKind::Leaf => tell(self.item(root, slot)),
+            SlotKind::Leaf => {
+                if let Some(item) = self.item(root, slot) {
+                    tell(item);
+                }
+            }
             SlotKind::Node => {
                 for place in 0..1 << slot.stride() {
                     self.leaves(root, self.slot(slot.base() + place), tell);
@@ -184,9 +199,5 @@ struct Words<'a, M>(&'a M);
 impl<M: Memory> FrontWords for Words<'_, M> {
     fn word(&self, index: u32) -> Option<u64> {
         Some(self.0.load(index))
-    }
-
-    fn wide_leaf(&self, index: u32) -> Option<[u64; WIDE_LEAF_WORDS as usize]> {
-        Some(wide_leaf(self.0, index))
     }
 }

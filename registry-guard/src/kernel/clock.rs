@@ -1,4 +1,4 @@
-//! The clock that the programs read (`bpf_ktime_get_ns`).
+//! The clock that the programs read (`bpf_ktime_get_coarse_ns`, at most a tick behind).
 
 use std::time::Duration;
 

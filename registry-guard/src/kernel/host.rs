@@ -5,11 +5,12 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
+use aya::maps::{Array, ArrayOfMaps, HashMap, LpmTrie, MapData, MapError};
 use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use registry_guard_common::{
-    Address, Budget, Endpoint, EndpointKey, Interface, InterfaceKey, LocalAddressKey, RuleKey, Settings,
+    Address, Budget, Endpoint, EndpointKey, GuardedPorts, HostTable, Interface, InterfaceKey, LocalAddressKey, RuleKey,
+    Settings,
 };
 
 use super::rules::Row;
@@ -30,6 +31,8 @@ pub struct HostTables {
 
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
+    ports: Array<MapData, GuardedPorts>,
+    host_table: ArrayOfMaps<MapData, Array<MapData, HostTable>>,
     vteps: LpmTrie<MapData, RuleKey, u32>,
     settings: Array<MapData, Settings>,
     budgets: Array<MapData, Budget>,
@@ -38,6 +41,8 @@ pub(super) struct HostMaps {
     vxlan_port: u16,
     second_layer_stands: bool,
     vouched_until: u32,
+    /// The VXLAN port and the endpoints, once they were set.
+    in_force: Option<(u16, Collection<EndpointKey, Endpoint>)>,
 }
 
 impl HostMaps {
@@ -46,6 +51,8 @@ impl HostMaps {
         let inherited: Settings = settings.get(&0, 0)?;
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
+            ports: Array::try_from(take(ebpf, "GUARDED_PORTS")?)?,
+            host_table: ArrayOfMaps::try_from(take(ebpf, "HOST_TABLE")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
             settings,
             budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
@@ -54,19 +61,42 @@ impl HostMaps {
             vxlan_port: inherited.vxlan_port(),
             second_layer_stands: inherited.second_layer_stands(0),
             vouched_until: inherited.until(),
+            in_force: None,
         })
     }
 
     pub(super) fn set(&mut self, tables: &HostTables) -> Result<(), KernelError> {
-        self.vxlan_port = tables.vxlan_port;
-        self.set_second_layer(self.second_layer_stands)?;
         for (&registry, &budget) in &tables.budgets {
             self.budgets.set(registry, budget, 0)?;
         }
         self.set_vteps(&tables.trusted_vteps)?;
-        // An endpoint that moves is guarded at both places for a moment, never at neither.
+        let endpoints = (tables.vxlan_port, tables.endpoints.clone());
+        // A swap waits for a grace period, and mostly nothing is another.
+        if self.in_force.as_ref() != Some(&endpoints) {
+            self.in_force = None;
+            self.set_endpoints(tables)?;
+            self.in_force = Some(endpoints);
+        }
+        Ok(())
+    }
+
+    /// An endpoint that moves is guarded at both places for a moment, never at neither. A port that matters is named before it
+    /// does, and for as long.
+    fn set_endpoints(&mut self, tables: &HostTables) -> Result<(), KernelError> {
+        let ports = GuardedPorts::of(tables.vxlan_port, tables.endpoints.keys());
+        self.ports.set(0, self.ports.get(&0, 0)?.or(&ports), 0)?;
+        self.vxlan_port = tables.vxlan_port;
+        self.write_settings()?;
         insert(&mut self.endpoints, &tables.endpoints)?;
-        remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))
+        self.swap(&HostTable::of(tables.endpoints.iter()))?;
+        remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))?;
+        Ok(self.ports.set(0, ports, 0)?)
+    }
+
+    fn swap(&mut self, table: &HostTable) -> Result<(), KernelError> {
+        let mut fresh = Array::create(1, 0)?;
+        fresh.set(0, table, 0)?;
+        Ok(self.host_table.set(0, &fresh, 0)?)
     }
 
     pub(super) fn endpoint(

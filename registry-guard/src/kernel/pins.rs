@@ -11,7 +11,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use registry_guard_common::{
     BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BUDGETS, EVENT_BYTES, Endpoint, EndpointKey,
-    FLOW_CAPACITY, FlowKey, FlowRecord, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
+    FLOW_CAPACITY, FlowKey, FlowRecord, GuardedPorts, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
     LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS,
     RuleKey, Settings, TRIE_PLACES, VTEP_CAPACITY,
 };
@@ -19,10 +19,12 @@ use registry_guard_common::{
 use super::KernelError;
 
 /// The maps that outlive the agent.
-pub(super) const MAPS: [&str; 17] = [
+pub(super) const MAPS: [&str; 19] = [
     "FRONTS",
     "RULES",
     "ENDPOINTS",
+    "GUARDED_PORTS",
+    "HOST_TABLE",
     "VTEPS",
     "SETTINGS",
     "REASONS",
@@ -175,6 +177,8 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
         ("FRONTS", shape(index, index, MAX_REGISTRIES)),
         ("RULES", shape(index, index, TRIE_PLACES)),
         ("ENDPOINTS", shape(size::<EndpointKey>(), size::<Endpoint>(), ENDPOINT_CAPACITY)),
+        ("GUARDED_PORTS", shape(index, size::<GuardedPorts>(), 1)),
+        ("HOST_TABLE", shape(index, index, 1)),
         ("VTEPS", shape(4 + size::<RuleKey>(), size::<u32>(), VTEP_CAPACITY)),
         ("SETTINGS", shape(index, size::<Settings>(), 1)),
         ("REASONS", shape(index, size::<u64>(), REASON_COUNTERS)),

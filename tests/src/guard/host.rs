@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use registry_guard::compile::compile;
 use registry_guard::front::{Draft, Front};
 use registry_guard::kernel::{Row, Table};
-use registry_guard_common::{Address, Endpoint, EndpointKey, Entry, HOST, Reason, RuleKey, RuleTable, Tables};
+use registry_guard_common::{
+    Address, Endpoint, EndpointKey, Entry, GuardedPorts, HOST, Reason, RuleKey, RuleTable, Tables,
+};
 
 use super::policy::{host_tables, policy, trusted};
 use crate::naive;
@@ -16,6 +18,7 @@ pub struct HostTables {
     vxlan_port: u16,
     vteps: Vec<IpNet>,
     endpoints: HashMap<EndpointKey, Endpoint>,
+    ports: Box<GuardedPorts>,
     rules: HashMap<u32, Rules>,
 }
 
@@ -33,6 +36,7 @@ impl HostTables {
         Self {
             vxlan_port: host.vxlan_port,
             vteps: host.trusted_vteps,
+            ports: Box::new(GuardedPorts::of(host.vxlan_port, host.endpoints.keys())),
             endpoints: host.endpoints,
             rules: compiled
                 .registries
@@ -72,6 +76,10 @@ impl RuleTable for Rules {
 impl Tables for HostTables {
     fn vxlan_port(&self) -> u16 {
         self.vxlan_port
+    }
+
+    fn may_concern(&self, port: u16) -> bool {
+        self.ports.name(port.to_be())
     }
 
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {

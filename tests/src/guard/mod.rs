@@ -98,6 +98,11 @@ impl Guard {
         Ok(Outcome { passed: action == XDP_PASS, reply, counted: (registry, reason) })
     }
 
+    /// The kernel's identifier of the loaded program.
+    pub const fn program_id(&self) -> u32 {
+        self.kernel.program_id()
+    }
+
     /// The fronts in force, as arrays of lines.
     pub fn fronts(&self) -> Result<Vec<Array<MapData, FrontLine>>> {
         let pin = self.pins().join(format!("maps-v{LAYOUT_VERSION}")).join("FRONTS");
