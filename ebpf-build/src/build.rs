@@ -11,25 +11,25 @@ use aya_build::{Package, Toolchain};
 
 use crate::{Pair, ToolchainError};
 
-/// The package whose binary is the object, and the object's name in the output folder.
+/// The package of the product's programs.
 pub const PACKAGE: &str = "registry-guard-ebpf";
 
-/// What the object is made of beside [`PACKAGE`], which aya-build watches itself.
+/// What objects are made of beside their package, which aya-build watches itself.
 const WATCHED: [&str; 4] =
     ["registry-guard-common/src", "registry-guard-common/Cargo.toml", "Cargo.toml", "Cargo.lock"];
 
 /// Set in the process that runs aya-build.
 const INNER: &str = "REGISTRY_GUARD_EBPF_BUILD";
 
-/// Builds the object into `$OUT_DIR/registry-guard-ebpf`: the whole `main` of a build script.
+/// Builds the binary of `package`, a folder of the workspace, into `$OUT_DIR/PACKAGE`: the whole `main` of a build script.
 ///
 /// It reads the variables that Cargo sets for a build script (`OUT_DIR`, `CARGO_CFG_TARGET_ARCH`,
 /// `CARGO_CFG_TARGET_ENDIAN`), prints the lines that Cargo reads from one, and tells on standard error what went wrong.
 ///
 /// aya-build hands each line of its inner Cargo on as a warning, progress included, and offers no way to change that
 /// Cargo's environment. So the program starts itself once more, in an environment where Cargo tells only what is wrong.
-pub fn build() -> ExitCode {
-    let outcome = if env::var_os(INNER).is_some() { build_object() } else { build_in_quiet_process() };
+pub fn build(package: &str) -> ExitCode {
+    let outcome = if env::var_os(INNER).is_some() { build_object(package) } else { build_in_quiet_process() };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,16 +51,16 @@ fn build_in_quiet_process() -> Result<()> {
     Ok(())
 }
 
-fn build_object() -> Result<()> {
+fn build_object(package: &str) -> Result<()> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("ebpf-build is not inside the workspace")?;
     for watched in WATCHED {
         println!("cargo:rerun-if-changed={}", workspace.join(watched).display());
     }
     let Pair { nightly, linker } = Pair::find().map_err(with_remedy)?;
     println!("cargo:rerun-if-changed={}", linker.path.display());
-    let root = workspace.join(PACKAGE);
+    let root = workspace.join(package);
     let root_dir = root.to_str().context("the path of the workspace is not UTF-8")?;
-    let package = Package { name: PACKAGE, root_dir, ..Package::default() };
+    let package = Package { name: package, root_dir, ..Package::default() };
     aya_build::build_ebpf([package], Toolchain::Custom(nightly.name))
         .with_context(|| format!("building the kernel programs with {} and {}", nightly.name, linker.path.display()))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one entry for building, showing, testing and measuring registry-guard.
 
 mod az_test;
+mod bench;
 mod build_ebpf;
 mod check;
 mod demo;
@@ -30,6 +31,8 @@ enum Verb {
     Setup(setup::Arguments),
     /// Install the real azure-cli (730 MB) and replay every command of Azure's articles against a guarded registry, as root
     AzTest,
+    /// Set the machine up, build everything and measure what a denied SYN costs, beside other filters, as root
+    Bench(bench::Arguments),
     /// Build the kernel programs alone and tell what became of them
     BuildEbpf,
     /// Check format, lints, documentation and dependencies
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
 fn run(verb: &Verb) -> Result<()> {
     match verb {
         Verb::Setup(arguments) => setup::run(arguments),
+        Verb::Bench(arguments) => bench::run(arguments),
         Verb::AzTest => az_test::run(),
         Verb::BuildEbpf => build_ebpf::run(),
         Verb::Check => check::run(),
