@@ -140,7 +140,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     tokio::spawn(blind_spots::follow(agent.clone()));
     tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
     let revision = agent.read(|policy| policy.revision);
-    info!(revision, socket = %options.socket.display(), took = ?begun.elapsed(), "ready");
+    info!(revision, socket = %options.socket.display(), "ready");
+    debug!(took = ?begun.elapsed(), "started");
     let stop = stop_signal()?.shared();
     let remote = remote.map(|remote| tokio::spawn(remote.serve(agent.clone(), stop.clone())));
     api::serve(listener, agent, stop).await.context("serving the control socket")?;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::failure::Failure;
 
 /// Standard output, standard error, and whether colours are welcome.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the streams")]
 pub(crate) struct Terminal {
     /// The answer goes here and nothing else does.
     pub(crate) out: Box<dyn Write>,

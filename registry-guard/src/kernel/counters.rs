@@ -37,7 +37,7 @@ impl Counters {
     }
 
     pub(super) fn clear_rule_hits(&mut self, counters: &[u32]) -> Result<(), KernelError> {
-        let zeros = [0; BATCH];
+        let zeros = vec![0; BATCH.min(counters.len())];
         for counters in counters.chunks(BATCH) {
             let (_, cleared) = bpf::set_many(&self.rule_hits, counters, &zeros);
             cleared.map_err(KernelError::bpf("clearing the hit counters of new rules"))?;

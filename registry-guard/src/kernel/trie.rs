@@ -69,9 +69,9 @@ fn insert(trie: &Trie, keys: &[Key<RuleKey>], entries: &[Entry]) -> Result<(), K
 /// By the bytes of the keys, so that a prefix comes before all that lie within it.
 fn walk_order(one: &Row, other: &Row) -> Ordering {
     let ((one_bits, one), (other_bits, other)) = (one.place(), other.place());
-    let halves = |key: RuleKey| -> (u64, [u8; 12]) {
-        let [a, b, c, d, e, f, g, h, rest @ ..]: [u8; size_of::<RuleKey>()] = zerocopy::transmute!(key);
-        (u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+    let halves = |key: RuleKey| -> (u64, [[u8; 4]; 3]) {
+        let [scope, first, rest @ ..]: [[u8; 4]; size_of::<RuleKey>() / 4] = zerocopy::transmute!(key);
+        (u64::from(u32::from_be_bytes(scope)) << 32 | u64::from(u32::from_be_bytes(first)), rest)
     };
     let ((one_half, one_rest), (other_half, other_rest)) = (halves(one), halves(other));
     // With IPv4 that is nearly always all.

@@ -134,7 +134,6 @@ impl IpRules {
 }
 
 /// Which part of the index a hash is in: by bits that a table neither finds its bucket by nor compares.
-#[expect(clippy::cast_possible_truncation, reason = "of the bits that are cut off, none counts")]
 const fn part(hash: u64) -> usize {
     (hash >> 40) as usize % PARTS
 }
