@@ -5,9 +5,12 @@ use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 
 use crate::memory::INNER;
+use crate::pace::rest;
 use crate::sources::{place_ipv4, place_ipv6};
 
+#[inline(always)]
 fn sent(placed: Option<()>) -> u32 {
+    rest();
     if placed.is_some() { xdp_action::XDP_TX } else { xdp_action::XDP_ABORTED }
 }
 
