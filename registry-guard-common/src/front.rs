@@ -100,7 +100,7 @@ impl Slot {
     /// Of a node: bits that are skipped.
     #[inline(always)]
     pub const fn skip(self) -> u32 {
-        (self.0 >> 7) as u32 & 0xff
+        (self.0 >> 7 & 0xff) as u32
     }
 
     /// Of a node: whether something may be covered below this value of the next [`FRONT_AHEAD`] bits.
@@ -112,7 +112,7 @@ impl Slot {
     /// Of a node: bits that are looked at.
     #[inline(always)]
     pub const fn stride(self) -> u32 {
-        (self.0 >> 2) as u32 & 0x1f
+        (self.0 >> 2 & 0x1f) as u32
     }
 
     /// Of a node: the index of its first word.
@@ -124,7 +124,7 @@ impl Slot {
     /// Of a narrow leaf: bits that count.
     #[inline(always)]
     pub const fn narrow_length(self) -> u32 {
-        (self.0 >> 2) as u32 & 0x3f
+        (self.0 >> 2 & 0x3f) as u32
     }
 
     /// Of a narrow leaf: its prefix.
@@ -145,7 +145,7 @@ impl Slot {
 
     #[inline(always)]
     const fn covers_wide(self, bits: &FrontBits, seed: u64) -> bool {
-        let length = (self.0 >> 2) as u32 & 0xff;
+        let length = (self.0 >> 2 & 0xff) as u32;
         (self.0 >> 10) & FINGERPRINT == fingerprint(bits, length, seed)
     }
 }
@@ -339,7 +339,7 @@ struct Narrow(u64);
 impl Key for Narrow {
     #[inline(always)]
     fn next(&self, count: u32) -> u32 {
-        self.0.wrapping_shr(64 - count) as u32
+        (self.0.wrapping_shr(64 - count) & 0xffff_ffff) as u32
     }
 
     #[inline(always)]
@@ -359,7 +359,7 @@ struct Wide(FrontBits);
 impl Key for Wide {
     #[inline(always)]
     fn next(&self, count: u32) -> u32 {
-        self.0[0].wrapping_shr(64 - count) as u32
+        (self.0[0].wrapping_shr(64 - count) & 0xffff_ffff) as u32
     }
 
     #[inline(always)]

@@ -52,7 +52,8 @@ pub use layout::{
     REASON_COUNTERS, RESPONDER_SOCKETS, Settings, TRIE_PLACES, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
-pub use parse::{Headers, open, parse};
+pub use parse::{Headers, look_closer, open, parse};
+pub use plain::{Sight, glance};
 pub use probe::{PROBE_BYTES, Probe};
 pub use reason::{Class, Reason};
 pub use reset::Reset;

@@ -34,11 +34,23 @@ impl Headers {
 #[inline(always)]
 pub fn open<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Result<(Flow, Headers), Reason> {
     let sight = glance(frame, tables);
-    match sight {
-        Sight::NotSyn => return Err(Reason::NotSyn),
-        Sight::NotGuarded => return Err(Reason::NotGuarded),
-        _ => {}
+    match sight.nobodys() {
+        Some(reason) => Err(reason),
+        None => look_closer(frame, sight, tables),
     }
+}
+
+/// What [`open`] says of a frame that is not [`Sight::nobodys`].
+///
+/// # Errors
+///
+/// Those of [`parse`].
+#[inline(always)]
+pub fn look_closer<F: Frame + ?Sized, T: Tables>(
+    frame: &F,
+    sight: Sight,
+    tables: &T,
+) -> Result<(Flow, Headers), Reason> {
     let mut found = (Flow::NONE, Headers::NONE);
     if gather(frame, sight, &mut found) { Ok(found) } else { parse(frame, tables.vxlan_port()) }
 }

@@ -10,12 +10,12 @@ use crate::network::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::parse::NO_LIMIT;
 use crate::transport::{TCP, UDP};
 use crate::wire::{EtherType, Ethernet, Ipv4, Ipv6, Ports, Tcp, Vxlan};
-use crate::{Address, Family, Flow, Headers, Tables, Tag, Vtep};
+use crate::{Address, Family, Flow, Headers, Reason, Tables, Tag, Vtep};
 
 /// What a packet is at first sight. No variant holds anything, since LLVM leaves what an absent value would hold unwritten,
 /// and a BPF verifier accepts no register that was never written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub enum Sight {
     /// Not plain, or not right: it is for [`crate::parse`] to say.
     Unclear,
     /// [`crate::Reason::NotSyn`].
@@ -36,6 +36,18 @@ pub(crate) enum Sight {
     V6InV6,
 }
 
+impl Sight {
+    /// Why the packet is nobody's, if that is plain to see.
+    #[inline(always)]
+    pub const fn nobodys(self) -> Option<Reason> {
+        match self {
+            Self::NotSyn => Some(Reason::NotSyn),
+            Self::NotGuarded => Some(Reason::NotGuarded),
+            _ => None,
+        }
+    }
+}
+
 /// What an IP header says of a plain packet.
 struct Internet {
     protocol: u8,
@@ -50,7 +62,7 @@ const OUTER: usize = size_of::<Ethernet>();
 
 /// Looks at `frame`. Where it says anything, [`crate::parse`] and [`crate::decide`] say the same.
 #[inline(always)]
-pub(crate) fn glance<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Sight {
+pub fn glance<F: Frame + ?Sized, T: Tables>(frame: &F, tables: &T) -> Sight {
     match ethertype(frame, 0, NO_LIMIT) {
         Some(ETHERTYPE_IPV4) => match ipv4(frame, OUTER, NO_LIMIT) {
             Some(internet) => outer(frame, &internet, tables, [Sight::V4, Sight::V4InV4, Sight::V6InV4]),

@@ -3,7 +3,9 @@
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use registry_guard_common::{Class, Event, Flow, HOST, Headers, Judgement, Layer, Outcome, Response, decide, open};
+use registry_guard_common::{
+    Class, Event, Flow, HOST, Headers, Judgement, Layer, Outcome, Response, decide, glance, look_closer,
+};
 
 use crate::packet::XdpPacket;
 use crate::tables::Maps;
@@ -18,7 +20,14 @@ const MAPS: Maps = Maps::of(HOST);
 #[inline(always)] // Into the entry that the macro makes: a call more is 6 ns on each packet.
 #[expect(unreachable_pub, reason = "the loader finds the program by its exported symbol")]
 pub fn guard_xdp(ctx: XdpContext) -> u32 {
-    match open(&XdpPacket::new(&ctx), &MAPS) {
+    let packet = XdpPacket::new(&ctx);
+    let sight = glance(&packet, &MAPS);
+    // Most packets are nobody's, and leave by a way that has nothing left to decide.
+    if let Some(reason) = sight.nobodys() {
+        count(&ctx, &Judgement::unguarded(reason));
+        return xdp_action::XDP_PASS;
+    }
+    match look_closer(&packet, sight, &MAPS) {
         Ok((flow, headers)) => flowing(&ctx, &flow, &headers),
         Err(reason) => act(&ctx, &Judgement::unguarded(reason)),
     }
@@ -80,12 +89,18 @@ fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement, response: Respon
     }
 }
 
-/// What a judgement does to its packet, which is counted unless it only asks.
+/// Counts a packet, or answers it if it only asks.
 #[inline(always)]
-fn act(ctx: &XdpContext, judgement: &Judgement) -> u32 {
+fn count(ctx: &XdpContext, judgement: &Judgement) {
     if !probe::answer(ctx, judgement) {
         counters::count(judgement);
     }
+}
+
+/// What a judgement does to its packet.
+#[inline(always)]
+fn act(ctx: &XdpContext, judgement: &Judgement) -> u32 {
+    count(ctx, judgement);
     match judgement.reason.class() {
         Class::NotOurs | Class::Allow => xdp_action::XDP_PASS,
         Class::Undecided if MAPS.second_layer_stands() => xdp_action::XDP_PASS,

@@ -68,6 +68,26 @@ registries:
 ";
 
 #[test]
+fn what_nobody_waits_for_is_done_all_the_same() -> Result<()> {
+    let (network, office, agent) = guarded()?;
+    let _listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let asked = apply(&agent, POLICY, &["--no-wait"])?;
+    let name = asked["name"].as_str().context("a name")?;
+    let ended = agent.json(["operation", "wait", "--id", name])?;
+    assert_eq!(ended["status"], "Succeeded", "{ended}");
+    assert_eq!(ended["properties"]["revision"], revision(&agent)?);
+    let attempt =
+        office.connect("198.51.100.7".parse()?, (Network::REGISTRY_V4, 443).into(), Duration::from_secs(5))?;
+    assert_eq!(attempt.outcome, Outcome::Connected);
+
+    apply(&agent, "version: 1", &["--no-wait", "--if-match", "999"])?;
+    let waited = agent.cli(["operation", "wait"])?;
+    let all = agent.json(["operation", "list"])?;
+    assert_eq!(all[1]["error"]["code"], "PreconditionFailed", "{all} {}", waited.stderr);
+    Ok(())
+}
+
+#[test]
 fn a_document_becomes_the_policy_in_one_revision_and_comes_out_as_it_went_in() -> Result<()> {
     let (network, office, agent) = guarded()?;
     let _listener = Listener::start(network.host(), "[::]:443".parse()?)?;

@@ -1,11 +1,15 @@
 //! One change at a time: checked, prepared aside, stored, enforced.
 
+use std::panic::resume_unwind;
 use std::sync::PoisonError;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Instant;
 
 use tracing::{error, info};
 
 use super::enforcement::Enforcement;
 use super::{Agent, AgentError, Changed};
+use crate::kernel::KernelError;
 use crate::plan::{Plan, plan};
 use crate::policy::{Change, Edit, Policy, Subject};
 
@@ -31,13 +35,14 @@ impl Agent {
         change: &Change,
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(Changed, T), AgentError> {
+        let begun = Instant::now();
         let mut store = self.store();
         if self.is_detached() {
             return Err(AgentError::Detached);
         }
         let (revision, edits, seen) = self.look_at(if_match, change, look)?;
         if edits.is_empty() {
-            return Ok((Changed { revision, changed: false, destroyed: 0 }, seen));
+            return Ok((Changed::nothing(revision), seen));
         }
         let revision = revision + 1;
         let (plan, concerned) = self.read(|policy| {
@@ -53,26 +58,45 @@ impl Agent {
             after.revision = revision;
             after
         });
-        let mut enforcement = Enforcement::prepare(plan, after.as_ref(), &self.0.trusted, self.0.limits.rules)?;
-        let mut enforced = false;
-        let stored = store.commit(revision, &edits, &mut || {
-            let mut kernel = self.kernel();
-            for &counter in &fresh {
-                kernel.clear_rule_hits(counter)?;
-            }
-            enforcement.enforce(&mut kernel)?;
-            enforced = true;
-            Ok(())
+        self.operations().begin(edits.iter().map(|edit| edit.counters().len()).sum());
+        let (trusted, rules) = (&self.0.trusted, self.0.limits.rules);
+        let mut in_force: Option<(Enforcement, Instant)> = None;
+        let stored = thread::scope(|scope| {
+            let prepare = || Enforcement::prepare(plan, after.as_ref(), trusted, rules);
+            // Tables are built while the store writes.
+            let mut prepared =
+                Some(if after.is_some() { Prepared::Soon(scope.spawn(prepare)) } else { Prepared::Now(prepare()) });
+            store.commit(revision, &edits, &mut || {
+                let mut enforcement = prepared.take().map_or(Ok(Enforcement::Nothing), Prepared::wait)?;
+                let mut kernel = self.kernel();
+                kernel.clear_rule_hits(&fresh)?;
+                enforcement.enforce(&mut kernel)?;
+                in_force = Some((enforcement, Instant::now()));
+                Ok(())
+            })
         });
+        let at = Instant::now();
         if let Err(problem) = stored {
-            if enforced && let Err(problem) = enforcement.undo(&mut self.kernel()) {
+            if let Some((enforcement, _)) = &mut in_force
+                && let Err(problem) = enforcement.undo(&mut self.kernel())
+            {
                 error!(%problem, "the kernel enforces a change that could not be stored; start the agent again");
             }
             return Err(problem.into());
         }
         self.adopt(after, &edits, revision);
-        info!(revision, subjects = %subjects(&edits), "policy changed and enforced");
-        Ok((Changed { revision, changed: true, destroyed: self.revoke(&concerned) }, seen))
+        self.0.stored.notify_one();
+        let enforced = in_force.map(|(_, enforced)| enforced);
+        let took = |moment: Instant| moment.duration_since(begun);
+        info!(
+            revision,
+            subjects = %subjects(&edits),
+            enforced_after = ?enforced.map(took),
+            stored_after = ?took(at),
+            "policy changed and enforced"
+        );
+        let destroyed = self.revoke(&concerned);
+        Ok((Changed { revision, changed: true, destroyed, enforced, stored: Some(at) }, seen))
     }
 
     /// What [`Agent::change_seen`] would return, but for the connections it would destroy, without doing anything.
@@ -87,7 +111,7 @@ impl Agent {
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(Changed, T), AgentError> {
         let (revision, edits, seen) = self.look_at(if_match, change, look)?;
-        Ok((Changed { revision, changed: !edits.is_empty(), destroyed: 0 }, seen))
+        Ok((Changed { changed: !edits.is_empty(), ..Changed::nothing(revision) }, seen))
     }
 
     fn look_at<T>(
@@ -112,6 +136,21 @@ impl Agent {
         } else {
             policy.apply(edits);
             policy.revision = revision;
+        }
+    }
+}
+
+/// What puts a change in force, or will once it is ready.
+enum Prepared<'scope> {
+    Now(Result<Enforcement, KernelError>),
+    Soon(ScopedJoinHandle<'scope, Result<Enforcement, KernelError>>),
+}
+
+impl Prepared<'_> {
+    fn wait(self) -> Result<Enforcement, KernelError> {
+        match self {
+            Self::Now(prepared) => prepared,
+            Self::Soon(preparing) => preparing.join().unwrap_or_else(|panic| resume_unwind(panic)),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The order in which the agent starts, and what it does until it is told to stop.
 
 use std::io::IsTerminal as _;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
@@ -12,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::accounts::Accounts;
@@ -21,13 +23,13 @@ use super::interfaces::{Interfaces, preflight};
 use super::no_core::forbid_cores;
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, denied_log, host, service_tags, steering};
+use super::{Agent, Denials, Inner, InterfaceStatus, Operations, denied_log, host, service_tags, steering, tidy};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
-use crate::kernel::{Kernel, LoadedTable, Pins, pinned_links};
+use crate::kernel::{Kernel, KernelError, LoadedTable, Pins, pinned_links};
 use crate::netlink::Links;
-use crate::policy::Policy;
+use crate::policy::{Policy, Registry};
 use crate::store::{SqliteStore, Store};
 
 /// A link can lose its interface, or an interface its program, without a message.
@@ -54,6 +56,7 @@ pub struct RunOptions {
 ///
 /// If it cannot start; then nothing that was enforced before has changed.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let begun = Instant::now();
     log_to_standard_error();
     forbid_cores()?;
     let config = Config::load(&options.config)?;
@@ -73,6 +76,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let mut store = SqliteStore::open(&options.state)?;
     let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
     let policy = store.load(&names)?;
+    let operations = Operations::new(store.written());
+    debug!(took = ?begun.elapsed(), "policy read");
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
     let remote = api::Remote::prepare(&config, &options.state)?;
@@ -81,9 +86,16 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     blind_spots.look(&config);
 
     // Nothing before this line changes anything in the kernel.
-    let mut kernel = Kernel::load(pins, limits.rules)?;
+    let (kernel, tables) = thread::scope(|scope| {
+        let tables = scope.spawn(|| tables(&policy, &trusted, limits.rules));
+        (Kernel::load(pins, limits.rules), tables.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let (mut kernel, tables) = (kernel?, tables?);
+    debug!(took = ?begun.elapsed(), "programs loaded and tables built");
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
-    enforce(&config, &policy, &trusted, &mut kernel, (&second_layer, &blind_spots))?;
+    enforce(tables, &mut kernel)?;
+    // Tables come before endpoints: an endpoint without a table denies everyone.
+    kernel.set_host(&host::host_tables(&config, &policy, &second_layer, &blind_spots))?;
     let events = kernel.take_events();
     let accounts = Accounts::new(config.events.per_second);
     let agent = Agent(Arc::new(Inner {
@@ -95,6 +107,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
         second_layer: Mutex::new(second_layer),
+        stored: Notify::new(),
         places_changed: Notify::new(),
         lister: links.lister(),
         runtime: Handle::current(),
@@ -102,6 +115,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         revocations: Revocations::default(),
         blind_spots,
         denials: Denials::default(),
+        operations,
         accounts: Mutex::new(accounts),
         responder_present: watch::Sender::new(false),
         responder_problem: Mutex::new(None),
@@ -120,11 +134,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         });
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
+    tokio::spawn(tidy::follow(agent.clone()));
     tokio::spawn(service_tags::follow(agent.clone()));
     tokio::spawn(second_layer::vouch(agent.clone()));
     tokio::spawn(blind_spots::follow(agent.clone()));
     tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
-    info!(revision = agent.read(|policy| policy.revision), socket = %options.socket.display(), "ready");
+    let revision = agent.read(|policy| policy.revision);
+    info!(revision, socket = %options.socket.display(), "ready");
+    debug!(took = ?begun.elapsed(), "started");
     let stop = stop_signal()?.shared();
     let remote = remote.map(|remote| tokio::spawn(remote.serve(agent.clone(), stop.clone())));
     api::serve(listener, agent, stop).await.context("serving the control socket")?;
@@ -146,20 +163,19 @@ fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts the whole policy in force. Tables come before endpoints: an endpoint without a table denies everyone.
-fn enforce(
-    config: &Config,
-    policy: &Policy,
-    trusted: &TrustedPrefixes,
-    kernel: &mut Kernel,
-    (layer, blind): (&SecondLayer, &BlindSpots),
-) -> anyhow::Result<()> {
-    let capacity = trusted.capacity(config.limits.rules);
-    for registry in policy.registries.values() {
-        let table = compile(registry, policy, trusted);
-        kernel.swap(registry.slot, LoadedTable::build(&table, capacity)?)?;
+/// Each registry's slot and its table, which is not in force yet.
+fn tables(policy: &Policy, trusted: &TrustedPrefixes, rules: u32) -> Result<Vec<(u32, LoadedTable)>, KernelError> {
+    let capacity = trusted.capacity(rules);
+    let table =
+        |registry: &Registry| Ok((registry.slot, LoadedTable::build(&compile(registry, policy, trusted), capacity)?));
+    policy.registries.values().map(table).collect()
+}
+
+/// Puts all tables in force, in the place of those of an earlier agent.
+fn enforce(tables: Vec<(u32, LoadedTable)>, kernel: &mut Kernel) -> Result<(), KernelError> {
+    for (slot, table) in tables {
+        kernel.swap(slot, table)?;
     }
-    kernel.set_host(&host::host_tables(config, policy, layer, blind))?;
     Ok(())
 }
 

@@ -15,7 +15,9 @@ mod enforcement;
 mod error;
 mod host;
 mod interfaces;
+mod memory;
 mod no_core;
+mod operations;
 mod question;
 mod report;
 pub mod responder;
@@ -24,11 +26,13 @@ mod second_layer;
 mod service_tags;
 mod status;
 mod steering;
+mod tidy;
 mod zones;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 use serde::Serialize;
 use tokio::runtime::Handle;
@@ -40,6 +44,7 @@ pub use self::change::require;
 pub use self::denial::{Denial, DenialLayer, DenialResponse};
 pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;
+pub use self::operations::{Operation, OperationError, OperationStatus, Operations};
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
     ServiceTagsStatus, State, Status,
@@ -76,6 +81,8 @@ struct Inner {
     interfaces: Mutex<Interfaces>,
     /// Locked before the kernel, never after it.
     second_layer: Mutex<SecondLayer>,
+    /// A change was stored.
+    stored: Notify,
     /// Another namespace has taken the path of one in which a registry listens.
     places_changed: Notify,
     lister: Lister,
@@ -84,6 +91,7 @@ struct Inner {
     revocations: Revocations,
     blind_spots: BlindSpots,
     denials: Denials,
+    operations: Operations,
     /// Held for moments only.
     accounts: Mutex<Accounts>,
     /// Whether a responder accepts denied connections.
@@ -104,6 +112,19 @@ pub struct Changed {
     /// Connections that were destroyed because their source is denied now.
     #[serde(rename = "destroyedConnections")]
     pub destroyed: u64,
+    /// When the kernel began to enforce it, if anything was changed.
+    #[serde(skip)]
+    pub enforced: Option<Instant>,
+    /// When it was sure to outlive a power cut, if anything was changed.
+    #[serde(skip)]
+    pub stored: Option<Instant>,
+}
+
+impl Changed {
+    /// Everything was so already at this revision.
+    pub const fn nothing(revision: u64) -> Self {
+        Self { revision, changed: false, destroyed: 0, enforced: None, stored: None }
+    }
 }
 
 /// Takes the program off every interface when no agent runs, and names the interfaces.
@@ -129,6 +150,11 @@ impl Agent {
     /// What was denied lately.
     pub fn denials(&self) -> &Denials {
         &self.0.denials
+    }
+
+    /// Changes of whole lists, those under way and those of late.
+    pub fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 
     /// Times the rule with this counter decided.

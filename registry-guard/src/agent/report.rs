@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use super::OperationStatus;
 use crate::netlink::RunningMode;
 use crate::policy::{Action, BypassOptions, PublicNetworkAccess};
 
@@ -88,6 +89,8 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// The registries.
     pub registries: Vec<RegistryStatus>,
+    /// Changes of whole lists that are under way or wait for their turn.
+    pub operations: Vec<OperationStatus>,
     /// Packets that concern no registry, by reason.
     pub counters: BTreeMap<&'static str, u64>,
 }

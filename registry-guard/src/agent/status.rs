@@ -7,7 +7,7 @@ use registry_guard_common::{LAYOUT_VERSION, Reason};
 use super::report::{
     InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, ServiceTagsStatus, State, Status,
 };
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, OperationStatus};
 use crate::config::DenyResponse;
 use crate::kernel::{GUARD_SK_LOOKUP, GUARD_XDP};
 use crate::policy::{Action, Policy};
@@ -101,6 +101,7 @@ impl Agent {
             second_layer,
             interfaces,
             registries,
+            operations: self.operations().list().into_iter().filter(OperationStatus::is_in_progress).collect(),
             counters: named(reasons.remove(&None)),
         })
     }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, AgentError, Changed, Denials, Imported};
+use crate::agent::{Agent, AgentError, Changed, Denials, Imported, Operations};
 use crate::config::Config;
 use crate::policy::{Change, Edit, Policy, PolicyRequest, ServiceTagFile, Step, steps};
 
-/// What the API asks of the agent. Everything but `policy`, `config` and `denials` blocks.
+/// What the API asks of the agent. Everything but `policy`, `config`, `denials` and `operations` blocks.
 pub(super) trait Backend: Send + Sync {
     /// The policy in force; later changes do not show in it.
     fn policy(&self) -> Policy;
@@ -42,6 +42,8 @@ pub(super) trait Backend: Send + Sync {
     fn rule_hits(&self, counter: u32) -> u64;
 
     fn denials(&self) -> &Denials;
+
+    fn operations(&self) -> &Operations;
 
     /// The interfaces that are no longer guarded.
     fn detach(&self) -> Result<Vec<String>, AgentError>;
@@ -99,6 +101,10 @@ impl Backend for Agent {
 
     fn denials(&self) -> &Denials {
         Self::denials(self)
+    }
+
+    fn operations(&self) -> &Operations {
+        Self::operations(self)
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

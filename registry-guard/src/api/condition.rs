@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::backend::Backend;
 use super::caller::Caller;
-use super::destroyed::Destroyed;
+use super::change_headers::Noted;
 use super::refusal::{INVALID_HEADER, Refusal};
 use super::request_log::CorrelationId;
 use crate::agent::{Changed, Imported};
@@ -14,7 +14,7 @@ use crate::policy::{Change, PolicyRequest, ServiceTagFile, Step};
 /// The revision that a change needs, from the header `If-Match`.
 pub(super) struct Condition {
     revision: Option<String>,
-    destroyed: Destroyed,
+    noted: Noted,
     caller: Caller,
     id: Option<CorrelationId>,
     method: Method,
@@ -37,8 +37,8 @@ impl Condition {
     }
 
     fn carried_out(&self, changed: &Changed) {
-        self.destroyed.note(changed.destroyed);
-        let Changed { revision, changed, destroyed } = *changed;
+        self.noted.note(changed);
+        let Changed { revision, changed, destroyed, .. } = *changed;
         let (caller, method, path) = (&self.caller, &self.method, &self.path);
         let id = self.id.as_ref().map(CorrelationId::as_str);
         info!(%caller, %method, ?path, revision, changed, destroyed, id, "request carried out");
@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
         }
         Ok(Self {
             revision: text(parts, &header::IF_MATCH)?,
-            destroyed: parts.extensions.get().cloned().unwrap_or_default(),
+            noted: parts.extensions.get().cloned().unwrap_or_default(),
             caller: Caller::from_request_parts(parts, state).await?,
             id: parts.extensions.get().cloned(),
             method: parts.method.clone(),

@@ -62,7 +62,7 @@ const DECLARED: &[Declared] = &[
         &[(Verb::Action, Need::Anywhere(Role::Contributor))],
     ),
     (
-        "/providers/microsoft.containerregistry/locations/{location}/operationstatuses/{revision}",
+        "/providers/microsoft.containerregistry/locations/{location}/operationstatuses/{id}",
         "Microsoft.ContainerRegistry/locations/operationStatuses",
         SEEN_BY_ALL,
     ),

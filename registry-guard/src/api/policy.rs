@@ -1,5 +1,7 @@
 //! The policy as one document.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use percent_encoding::percent_decode_str;
@@ -9,6 +11,7 @@ use super::answer::{Answer, blocking, not_modified, ok_at};
 use super::backend::Shared;
 use super::body::Body;
 use super::condition::{Condition, Known};
+use super::operation::Long;
 use super::refusal::Refusal;
 use crate::agent::Changed;
 use crate::document::Document;
@@ -49,19 +52,27 @@ pub(super) async fn export(State(agent): State<Shared>, uri: Uri, known: Known) 
 }
 
 /// `POST /policy`: makes the policy what the document says, or with `dryRun=true` tells what that would do.
-pub(super) async fn apply(State(agent): State<Shared>, uri: Uri, condition: Condition, body: Body) -> Answer {
-    blocking(move || {
-        let wish = Wish::read(&uri)?;
-        if let Some(registry) = wish.registry {
-            return Err(refuse("registry", &registry, "no such parameter: the document names registries"));
-        }
+pub(super) async fn apply(
+    State(agent): State<Shared>,
+    uri: Uri,
+    condition: Condition,
+    long: Long,
+    body: Body,
+) -> Answer {
+    let wish = Wish::read(&uri)?;
+    if let Some(registry) = wish.registry {
+        return Err(refuse("registry", &registry, "no such parameter: the document names registries"));
+    }
+    let asked = Arc::clone(&agent);
+    let work = move || {
         let request = body.read::<Document>()?.into_request()?;
         drop(body);
         let (changed, steps) = condition.apply(&*agent, request, wish.dry_run, !wish.minimal)?;
         let summary = steps.as_deref().map(Tally::of);
         ok_at(changed.revision, &Applied { changed, dry_run: wish.dry_run, summary, steps })
-    })
-    .await
+    };
+    // What changes nothing is no operation.
+    if wish.dry_run { blocking(work).await } else { long.carry_out(asked, work).await }
 }
 
 impl Wish {

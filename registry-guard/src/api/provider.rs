@@ -1,11 +1,9 @@
 //! The resource providers: what kinds of resources there are. They are always registered.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
-use super::backend::Shared;
 use super::refusal::Refusal;
 use super::segment::Segments;
 use super::subscription::LOCATION;
@@ -58,23 +56,4 @@ pub(super) async fn show(Segments(asked): Segments<String>) -> Answer {
         Refusal::new(StatusCode::NOT_FOUND, "InvalidResourceNamespace", message)
     })?;
     ok(&provider(namespace, types))
-}
-
-/// `GET …/locations/{location}/operationStatuses/{revision}`. A change is answered once it is done, so an operation is a revision
-/// of the policy, and has succeeded or does not exist.
-pub(super) async fn operation(
-    State(agent): State<Shared>,
-    Segments((location, asked)): Segments<(String, String)>,
-) -> Answer {
-    let reached = agent.policy().revision;
-    let revision = asked.parse::<u64>().ok().filter(|revision| (1..=reached).contains(revision));
-    let revision = revision.ok_or_else(|| {
-        let message = format!("operation {asked:?} does not exist; known are revisions of the policy, 1 to {reached}");
-        Refusal::new(StatusCode::NOT_FOUND, "OperationNotFound", message)
-    })?;
-    let id = format!(
-        "{}/providers/Microsoft.ContainerRegistry/locations/{location}/operationStatuses/{revision}",
-        subscription_id()
-    );
-    ok(&json!({"id": id, "name": revision.to_string(), "status": "Succeeded"}))
 }

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::answer::json_type;
-use crate::agent::AgentError;
+use crate::agent::{AgentError, OperationError};
 use crate::policy::PolicyError;
 
 /// The code of an answer to a header that cannot be understood.
@@ -28,6 +28,13 @@ pub(super) struct Refused {
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
+    }
+}
+
+impl Refusal {
+    /// The same for an operation that nobody waits for.
+    pub(super) fn to_operation_error(&self) -> OperationError {
+        OperationError { code: self.code, message: self.message.clone() }
     }
 }
 

@@ -15,7 +15,7 @@ use super::refusal::Refused;
 use crate::budget::Budget;
 
 /// What the caller calls a piece of its work.
-const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
+pub(crate) const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 
 /// What this request is called.
 const REQUEST: HeaderName = HeaderName::from_static("x-ms-request-id");

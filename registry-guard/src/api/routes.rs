@@ -8,15 +8,15 @@ use axum::routing::{get, post};
 
 use super::backend::Shared;
 use super::body::{MOST_BYTES, MOST_BYTES_OF_LISTS};
-use super::destroyed::report;
+use super::change_headers::report;
 use super::discovery::Host;
 use super::path::normalise;
 use super::refusal::Refusal;
 use super::request_log::Strangers;
 use super::{
-    access, caller, check, discovery, endpoints, events, ip_rule, network, policy, private_endpoint, provider,
-    registry, request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule, subscription,
-    token,
+    access, caller, check, discovery, endpoints, events, ip_rule, network, operation, policy, private_endpoint,
+    provider, registry, request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule,
+    subscription, token,
 };
 use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
@@ -65,9 +65,8 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
     let each_registry = format!("{registries}/{{registry}}");
     let all_networks = format!("{subscription}/providers/microsoft.network/virtualnetworks");
     let networks = format!("{group}/providers/microsoft.network/virtualnetworks");
-    let operation = format!(
-        "{subscription}/providers/microsoft.containerregistry/locations/{{location}}/operationstatuses/{{revision}}"
-    );
+    let operations =
+        format!("{subscription}/providers/microsoft.containerregistry/locations/{{location}}/operationstatuses");
     let each_network = format!("{networks}/{{network}}");
     let one_registry = get(registry::show)
         .patch(registry::patch)
@@ -90,7 +89,8 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route(&format!("{subscription}/providers"), get(provider::list))
         .route(&format!("{subscription}/providers/{{namespace}}"), get(provider::show))
         .route(&format!("{subscription}/providers/{{namespace}}/register"), post(provider::show))
-        .route(&operation, get(provider::operation))
+        .route(&operations, get(operation::list))
+        .route(&format!("{operations}/{{id}}"), get(operation::show))
         .route(&all_registries, get(registry::list))
         .route(&registries, get(registry::list))
         .route(&each_registry, one_registry)

@@ -17,10 +17,11 @@ use serde::Deserialize;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tracing::{debug, info};
+use uuid::Uuid;
 
 use super::arguments::Revision;
 use super::failure::Failure;
-use crate::api::DESTROYED_CONNECTIONS;
+use crate::api::{CORRELATION, DESTROYED_CONNECTIONS, PREFER, RESPOND_ASYNC, SERVER_TIMING};
 
 /// A request, before it is sent.
 pub(crate) struct Call {
@@ -29,12 +30,14 @@ pub(crate) struct Call {
     if_match: Option<Revision>,
     must_be_new: bool,
     body: Option<Bytes>,
+    called: Option<Uuid>,
+    respond_async: bool,
 }
 
 impl Call {
     /// Any method; [`get`](Self::get) and its siblings read better.
     fn new(method: Method, path: String) -> Self {
-        Self { method, path, if_match: None, must_be_new: false, body: None }
+        Self { method, path, if_match: None, must_be_new: false, body: None, called: None, respond_async: false }
     }
 
     /// Reads.
@@ -84,6 +87,18 @@ impl Call {
         self
     }
 
+    /// Under this id it stands in the agent's log and among its operations.
+    pub(crate) fn called(mut self, id: Uuid) -> Self {
+        self.called = Some(id);
+        self
+    }
+
+    /// The answer is to be an operation.
+    pub(crate) fn respond_async(mut self) -> Self {
+        self.respond_async = true;
+        self
+    }
+
     fn into_request(self) -> Result<Request<Full<Bytes>>, Failure> {
         let mut request = Request::builder().method(self.method).uri(&self.path).header(HOST, "localhost");
         if let Some(revision) = self.if_match {
@@ -91,6 +106,12 @@ impl Call {
         }
         if self.must_be_new {
             request = request.header(IF_NONE_MATCH, "*");
+        }
+        if let Some(id) = self.called {
+            request = request.header(CORRELATION, id.to_string());
+        }
+        if self.respond_async {
+            request = request.header(PREFER, RESPOND_ASYNC);
         }
         let body = match self.body {
             Some(body) => {
@@ -146,8 +167,8 @@ impl Client {
         debug!(method = %request.method(), path = %request.uri(), body = ?request.body(), "asking the agent");
         let response = self.unless_silent(changes, exchange(stream, request)).await?;
         let (status, mut answer) = response;
-        info!(%status, "the agent answered");
         let headers = &answer.headers;
+        info!(%status, timing = ?headers.get(SERVER_TIMING), "the agent answered");
         self.destroyed.fetch_add(number(headers, &DESTROYED_CONNECTIONS).unwrap_or(0), Ordering::Relaxed);
         if let Some(revision) = number(headers, &ETAG) {
             let _ = self.revision.set(revision);

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::arguments::{
-    Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OutputArguments, PrivateEndpointCommand,
-    ResponderArguments, ServiceTagCommand, SubnetCommand, VirtualNetworkCommand,
+    Arguments, Command, ManagementCommand, NetworkCommand, NetworkRuleCommand, OperationCommand, OutputArguments,
+    PrivateEndpointCommand, ResponderArguments, ServiceTagCommand, SubnetCommand, VirtualNetworkCommand,
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule, policy,
-    private_endpoint, registry, service_tag, subnet, virtual_network,
+    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule,
+    operation, policy, private_endpoint, registry, service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -40,7 +40,15 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         }
         Command::Export(it) => policy::export(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Apply(it) => {
-            policy::apply(session(terminal, socket, it.output), &it.file, it.dry_run, it.if_match).await
+            let manner = policy::Manner { dry_run: it.dry_run, no_wait: it.no_wait };
+            policy::apply(session(terminal, socket, it.output), &it.file, manner, it.if_match).await
+        }
+        Command::Operation(OperationCommand::List(it)) => operation::list(session(terminal, socket, it.output)).await,
+        Command::Operation(OperationCommand::Show(it)) => {
+            operation::show(session(terminal, socket, it.output), &it.id).await
+        }
+        Command::Operation(OperationCommand::Wait(it)) => {
+            operation::wait(session(terminal, socket, it.output), it.id.as_deref()).await
         }
         Command::ShowEndpoints(it) => registry::show_endpoints(session(terminal, socket, it.output), &it.name).await,
         Command::ClientRules(it) => {

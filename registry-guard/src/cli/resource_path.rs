@@ -102,6 +102,17 @@ pub(crate) fn apply(dry_run: bool, tell: bool) -> String {
     format!("/policy?dryRun={dry_run}{}", if tell { "" } else { "&return=minimal" })
 }
 
+/// The changes of whole lists, those under way and those of late.
+pub(crate) fn operations() -> String {
+    const PROVIDER: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.ContainerRegistry";
+    format!("{PROVIDER}/locations/local/operationStatuses")
+}
+
+/// One of them.
+pub(crate) fn operation(id: &str) -> String {
+    format!("{}/{}", operations(), encode(id))
+}
+
 /// All virtual networks.
 pub(crate) fn networks() -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks")

@@ -20,6 +20,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: Option<String>,
+    pub(crate) prefer: Option<String>,
     pub(crate) body: serde_json::Value,
 }
 
@@ -99,6 +100,7 @@ impl Seen {
             path: parts.uri.to_string(),
             if_match: header("if-match"),
             if_none_match: header("if-none-match"),
+            prefer: header("prefer"),
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
         }
     }
@@ -113,6 +115,7 @@ async fn run_command(arguments: Arguments, input: Option<&'static str>) -> Print
         input: Box::new(input.unwrap_or_default().as_bytes()),
         interactive: input.is_some(),
         colour: false,
+        watched: false,
         quiet: false,
         descriptor: None,
     };

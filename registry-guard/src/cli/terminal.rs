@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::failure::Failure;
 
 /// Standard output, standard error, and whether colours are welcome.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the streams")]
 pub(crate) struct Terminal {
     /// The answer goes here and nothing else does.
     pub(crate) out: Box<dyn Write>,
@@ -21,6 +22,8 @@ pub(crate) struct Terminal {
     pub(crate) interactive: bool,
     /// Standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) colour: bool,
+    /// Somebody sees standard error while the command runs.
+    pub(crate) watched: bool,
     /// `--only-show-errors`: notes and warnings are dropped.
     pub(crate) quiet: bool,
     /// Where `out` goes in the end, if that can be watched.
@@ -37,6 +40,7 @@ impl Terminal {
             input: Box::new(io::stdin()),
             interactive: io::stdin().is_terminal(),
             colour: io::stdout().is_terminal() && !no_colour,
+            watched: io::stderr().is_terminal(),
             quiet: false,
             descriptor: Some(io::stdout()),
         }
@@ -48,6 +52,11 @@ impl Terminal {
             // Standard error is the last resort: there is nowhere left to report its failure.
             let _ = writeln!(self.err, "{text}");
         }
+    }
+
+    /// Whether to show how far something is.
+    pub(crate) const fn shows_progress(&self) -> bool {
+        self.watched && !self.quiet
     }
 
     /// A consequence the caller may not have meant.

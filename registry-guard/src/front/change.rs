@@ -154,12 +154,11 @@ impl<M: Memory> Front<M> {
         loop {
             let slot = self.slot(place.index);
             match slot.kind() {
-                SlotKind::Empty | SlotKind::Ask => return Ok(()),
                 SlotKind::Leaf if self.item(root, slot) == Some(item) => {
                     self.build_at(root, place, &heirs)?;
                     break;
                 }
-                SlotKind::Leaf => return Ok(()),
+                SlotKind::Empty | SlotKind::Ask | SlotKind::Leaf => return Ok(()),
                 SlotKind::Node => {}
             }
             let at = place.at + slot.skip() + slot.stride();

@@ -30,8 +30,8 @@ impl Draft {
         &self.0
     }
 
-    /// How many words there are, more than which a front never has.
-    pub fn len(&self) -> u32 {
+    /// How many words there are.
+    pub fn count(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 }

@@ -115,7 +115,7 @@ fn a_front_that_is_changed_row_by_row_is_as_if_it_were_built() {
                 front.insert(bits, &key).unwrap();
             }
             assert_exact(&front, &rows, &mut random, if gone.is_some() { "removed" } else { "inserted" });
-            assert!(step > 0 || front.memory().len() < 100_000);
+            assert!(step > 0 || front.memory().count() < 100_000);
         }
         let (bits, key) = any_row(&mut random);
         let more = front.rebuilt_with(bits, &key).unwrap();
@@ -206,7 +206,7 @@ fn many_rows_take_a_few_words_each() {
     for (rows, words) in [(narrow, 5), (wide, 10)] {
         let front = front(&rows);
         let most = u32::try_from(rows.len()).unwrap() * words;
-        assert!(front.memory().len() < most, "{} words for {} rows", front.memory().len(), rows.len());
+        assert!(front.memory().count() < most, "{} words for {} rows", front.memory().count(), rows.len());
     }
 }
 
@@ -218,7 +218,7 @@ fn whatever_stands_in_a_front_a_walk_ends() {
     for _ in 0..2000 {
         let mut broken = whole.clone();
         for _ in 0..random.random_range(1..20) {
-            let index = random.random_range(0..broken.memory.len());
+            let index = random.random_range(0..broken.memory.count());
             broken.memory.store(index, random.random());
         }
         for key in near(&mut random) {

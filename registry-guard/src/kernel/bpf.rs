@@ -10,7 +10,7 @@ use std::path::Path;
 
 use aya::Pod;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{IterableMap as _, LpmTrie, MapData};
+use aya::maps::{Array, IterableMap as _, LpmTrie, MapData};
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_link_info};
 
 /// Programs that one namespace is asked for; `MAX_LOOKUP_PROGS` in the kernel is 64.
@@ -82,8 +82,18 @@ pub(super) fn insert_many<K: Pod, V: Pod>(
     keys: &[Key<K>],
     values: &[V],
 ) -> (usize, io::Result<()>) {
+    update(trie.map(), keys, values)
+}
+
+/// As [`insert_many`], in an array, each of whose elements is there from the beginning.
+pub(super) fn set_many<V: Pod>(array: &Array<MapData, V>, indexes: &[u32], values: &[V]) -> (usize, io::Result<()>) {
+    update(array.map(), indexes, values)
+}
+
+/// The caller's `K` and `V` are as large as the keys and values of the map.
+fn update<K: Pod, V: Pod>(map: &MapData, keys: &[K], values: &[V]) -> (usize, io::Result<()>) {
     let many = keys.len().min(values.len());
-    let mut attr = match batch(trie, many) {
+    let mut attr = match batch(map, many) {
         Ok(attr) => attr,
         Err(error) => return (0, Err(error)),
     };
@@ -98,7 +108,7 @@ pub(super) fn insert_many<K: Pod, V: Pod>(
 
 /// Takes the entries with these keys away. What was taken away before an error stays away.
 pub(super) fn remove_many<K: Pod, V: Pod>(trie: &LpmTrie<MapData, K, V>, keys: &[Key<K>]) -> io::Result<()> {
-    let mut attr = batch(trie, keys.len())?;
+    let mut attr = batch(trie.map(), keys.len())?;
     attr.batch.keys = keys.as_ptr() as u64;
     call(bpf_cmd::BPF_MAP_DELETE_BATCH, &mut attr).map(drop)
 }
@@ -109,7 +119,7 @@ pub(super) fn first_entries<K: Pod, V: Pod>(
     keys: &mut [Key<K>],
     values: &mut [V],
 ) -> io::Result<usize> {
-    let mut attr = batch(trie, keys.len().min(values.len()))?;
+    let mut attr = batch(trie.map(), keys.len().min(values.len()))?;
     // For a generic batch, where the next one would begin is a key.
     let mut last = MaybeUninit::<Key<K>>::uninit();
     attr.batch.out_batch = last.as_mut_ptr() as u64;
@@ -129,10 +139,10 @@ fn batched(attr: &bpf_attr) -> usize {
     unsafe { attr.batch.count }.try_into().unwrap_or(usize::MAX)
 }
 
-/// A trie's keys and values have the sizes that it was made with (`LpmTrie::new` of aya compares them).
-fn batch<K: Pod, V: Pod>(trie: &LpmTrie<MapData, K, V>, count: usize) -> io::Result<bpf_attr> {
+/// A typed map has keys and values of the sizes that it was made with, which aya compares (`check_kv_size`).
+fn batch(map: &MapData, count: usize) -> io::Result<bpf_attr> {
     let mut attr = zeroed();
-    attr.batch.map_fd = descriptor(trie.map().fd().as_fd())?;
+    attr.batch.map_fd = descriptor(map.fd().as_fd())?;
     attr.batch.count = u32::try_from(count).map_err(io::Error::other)?;
     Ok(attr)
 }

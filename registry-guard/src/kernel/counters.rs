@@ -6,13 +6,16 @@ use aya::Ebpf;
 use aya::maps::{Array, MapData, PerCpuArray};
 use registry_guard_common::{MAX_REGISTRIES, Outcome, Reason, outcome_counter, reason_counter};
 
-use super::{KernelError, take};
+use super::{KernelError, bpf, take};
 
 /// Packets by registry (none for those that concern no registry) and reason; reasons that never occurred are absent.
 pub type ReasonCounts = BTreeMap<Option<u32>, BTreeMap<Reason, u64>>;
 
 /// What was done, by registry; outcomes that never occurred are absent.
 pub type OutcomeCounts = BTreeMap<u32, BTreeMap<Outcome, u64>>;
+
+/// Counters that are cleared by one call.
+const BATCH: usize = 4096;
 
 pub(super) struct Counters {
     outcomes: PerCpuArray<MapData, u64>,
@@ -33,8 +36,13 @@ impl Counters {
         self.rule_hits.get(&counter, 0).unwrap_or(0)
     }
 
-    pub(super) fn clear_rule_hits(&mut self, counter: u32) -> Result<(), KernelError> {
-        Ok(self.rule_hits.set(counter, 0, 0)?)
+    pub(super) fn clear_rule_hits(&mut self, counters: &[u32]) -> Result<(), KernelError> {
+        let zeros = vec![0; BATCH.min(counters.len())];
+        for counters in counters.chunks(BATCH) {
+            let (_, cleared) = bpf::set_many(&self.rule_hits, counters, &zeros);
+            cleared.map_err(KernelError::bpf("clearing the hit counters of new rules"))?;
+        }
+        Ok(())
     }
 
     pub(super) fn outcomes(&self) -> Result<OutcomeCounts, KernelError> {

@@ -28,13 +28,13 @@ pub(super) struct FrontMap {
 impl FrontMap {
     /// A map with the words of `draft`, and room for more.
     pub(super) fn new(draft: &Draft) -> Result<Self, KernelError> {
-        let used = draft.len();
+        let used = draft.count();
         let count = used.saturating_add(used / ROOM).max(FEWEST).next_multiple_of(FEWEST);
         #[expect(clippy::cast_possible_truncation, reason = "a line is 64 bytes long")]
-        let line = size_of::<FrontLine>() as u32;
+        let (index, line) = (size_of::<u32>() as u32, size_of::<FrontLine>() as u32);
         let shape = aya_obj::Map::new_from_params(
             BPF_MAP_TYPE_ARRAY as u32,
-            size_of::<u32>() as u32,
+            index,
             line,
             count / FRONT_LINE_WORDS,
             BPF_F_MMAPABLE | BPF_F_INNER_MAP,

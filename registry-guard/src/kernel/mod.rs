@@ -173,9 +173,9 @@ impl Kernel {
         self.counters.rule_hits(counter)
     }
 
-    /// Starts a rule's counter anew.
-    pub fn clear_rule_hits(&mut self, counter: u32) -> Result<(), KernelError> {
-        self.counters.clear_rule_hits(counter)
+    /// Starts the counters of rules anew.
+    pub fn clear_rule_hits(&mut self, counters: &[u32]) -> Result<(), KernelError> {
+        self.counters.clear_rule_hits(counters)
     }
 
     /// Packets by registry and reason, summed over all CPUs.

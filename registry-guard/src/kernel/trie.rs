@@ -1,5 +1,6 @@
 //! A table in the kernel, filled by few calls.
 
+use std::cmp::Ordering;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(1);
 pub(super) fn build(rows: &[Row], capacity: u32) -> Result<Trie, KernelError> {
     let trie = Trie::create(capacity, NO_PREALLOC)?;
     let mut rows = rows.to_vec();
-    rows.sort_unstable_by_key(walk_order);
+    rows.sort_unstable_by(walk_order);
     let (mut keys, mut entries) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     for rows in rows.chunks(BATCH) {
         keys.clear();
@@ -65,8 +66,14 @@ fn insert(trie: &Trie, keys: &[Key<RuleKey>], entries: &[Entry]) -> Result<(), K
     }
 }
 
-/// A prefix comes before all that lie within it.
-fn walk_order(row: &Row) -> ([u8; size_of::<RuleKey>()], u32) {
-    let (bits, key) = row.place();
-    (zerocopy::transmute!(key), bits)
+/// By the bytes of the keys, so that a prefix comes before all that lie within it.
+fn walk_order(one: &Row, other: &Row) -> Ordering {
+    let ((one_bits, one), (other_bits, other)) = (one.place(), other.place());
+    let halves = |key: RuleKey| -> (u64, [[u8; 4]; 3]) {
+        let [scope, first, rest @ ..]: [[u8; 4]; size_of::<RuleKey>() / 4] = zerocopy::transmute!(key);
+        (u64::from(u32::from_be_bytes(scope)) << 32 | u64::from(u32::from_be_bytes(first)), rest)
+    };
+    let ((one_half, one_rest), (other_half, other_rest)) = (halves(one), halves(other));
+    // With IPv4 that is nearly always all.
+    one_half.cmp(&other_half).then_with(|| one_rest.cmp(&other_rest)).then_with(|| one_bits.cmp(&other_bits))
 }

@@ -1,8 +1,9 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use hashbrown::DefaultHashBuilder;
+use hashbrown::hash_table::{Entry, HashTable};
 use ipnet::IpNet;
 
 use super::Action;
@@ -22,15 +23,29 @@ pub struct IpRule {
 
 /// The IP rules of one registry, in the order they were added, at most one for a prefix.
 ///
-/// A clone costs nothing and keeps what it saw; the first change to a list that has clones copies it.
+/// A clone costs nothing and keeps what it saw; a change to a list that has clones copies what is near it, whatever the length.
 #[derive(Clone, Default)]
 pub struct IpRules(Arc<Inner>);
 
-#[derive(Clone, Default)]
+/// Rules that are copied together.
+const CHUNK: usize = 1024;
+/// Parts of the index, each of which is copied as a whole.
+const PARTS: usize = 64;
+
+#[derive(Clone)]
 struct Inner {
-    /// In order; a removed rule leaves a hole until there are more holes than rules.
-    places: Vec<Option<IpRule>>,
-    by_prefix: HashMap<IpNet, usize>,
+    /// Full but for the last. In order; a removed rule leaves a hole until there are more holes than rules.
+    chunks: Vec<Arc<Vec<Option<IpRule>>>>,
+    /// The places of the rules, by the hash of their prefixes.
+    index: Vec<Arc<HashTable<u32>>>,
+    hasher: DefaultHashBuilder,
+    count: usize,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), index: vec![Arc::default(); PARTS], hasher: DefaultHashBuilder::default(), count: 0 }
+    }
 }
 
 impl IpRules {
@@ -39,41 +54,48 @@ impl IpRules {
         Self::default()
     }
 
-    /// No rules, with room for `count` and some more, so that the next rule added to a long list does not move them all.
+    /// No rules, with room for `count`.
     pub fn with_capacity(count: usize) -> Self {
-        const MORE: usize = 1024;
-        let count = count.saturating_add(MORE);
-        Self(Arc::new(Inner { places: Vec::with_capacity(count), by_prefix: HashMap::with_capacity(count) }))
+        // The parts are not filled evenly.
+        let part = count / PARTS + count / PARTS / 8;
+        let index = (0..PARTS).map(|_| Arc::new(HashTable::with_capacity(part))).collect();
+        Self(Arc::new(Inner { index, ..Inner::default() }))
     }
 
     /// How many rules there are.
     pub fn len(&self) -> usize {
-        self.0.by_prefix.len()
+        self.0.count
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.by_prefix.is_empty()
+        self.len() == 0
     }
 
     /// The rules in order.
     pub fn iter(&self) -> impl Iterator<Item = &IpRule> + Clone {
-        self.0.places.iter().flatten()
+        self.0.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
     }
 
     /// The rule for exactly this prefix, which has no host bits set.
     pub fn get(&self, prefix: &IpNet) -> Option<&IpRule> {
-        self.0.by_prefix.get(prefix).and_then(|place| self.0.places[*place].as_ref())
+        let Inner { chunks, index, hasher, .. } = &*self.0;
+        let hash = hasher.hash_one(prefix);
+        let place = index[part(hash)].find(hash, |place| is_for(chunks, *place, prefix))?;
+        at(chunks, *place)
     }
 
     /// Puts the rule in place of the one with the same prefix, which is returned, or last.
     pub fn insert(&mut self, rule: IpRule) -> Option<IpRule> {
-        let inner = Arc::make_mut(&mut self.0);
-        match inner.by_prefix.entry(rule.prefix) {
-            Entry::Occupied(place) => inner.places[*place.get()].replace(rule),
+        let Inner { chunks, index, hasher, count } = Arc::make_mut(&mut self.0);
+        let hash = hasher.hash_one(rule.prefix);
+        let places = Arc::make_mut(&mut index[part(hash)]);
+        let same = |place: &u32| is_for(chunks, *place, &rule.prefix);
+        match places.entry(hash, same, |place| rehash(chunks, hasher, *place)) {
+            Entry::Occupied(place) => slot(chunks, *place.get())?.replace(rule),
             Entry::Vacant(place) => {
-                place.insert(inner.places.len());
-                inner.places.push(Some(rule));
+                place.insert(push(chunks, rule));
+                *count += 1;
                 None
             }
         }
@@ -81,32 +103,70 @@ impl IpRules {
 
     /// Removes and returns the rule for exactly this prefix.
     pub fn remove(&mut self, prefix: &IpNet) -> Option<IpRule> {
-        if !self.0.by_prefix.contains_key(prefix) {
-            return None;
-        }
+        self.get(prefix)?;
         let inner = Arc::make_mut(&mut self.0);
-        let place = inner.by_prefix.remove(prefix)?;
-        let removed = inner.places[place].take();
-        if inner.places.len() > 2 * inner.by_prefix.len() {
-            inner.close_holes();
+        let Inner { chunks, index, hasher, count } = inner;
+        let hash = hasher.hash_one(prefix);
+        let found = Arc::make_mut(&mut index[part(hash)]).find_entry(hash, |place| is_for(chunks, *place, prefix));
+        let (place, _) = found.ok()?.remove();
+        let removed = slot(chunks, place)?.take();
+        *count -= 1;
+        if chunks.len() * CHUNK > 2 * *count + CHUNK {
+            self.close_holes();
         }
         removed
     }
 
+    fn close_holes(&mut self) {
+        let mut closed = Self::with_capacity(self.len());
+        for rule in self.iter() {
+            closed.insert(rule.clone());
+        }
+        *self = closed;
+    }
+
     /// Hands out the counter of each rule in order, to be changed.
     pub(super) fn counters_mut(&mut self) -> impl Iterator<Item = (&IpNet, &mut u32)> {
-        let rules = Arc::make_mut(&mut self.0).places.iter_mut().flatten();
+        let chunks = &mut Arc::make_mut(&mut self.0).chunks;
+        let rules = chunks.iter_mut().flat_map(|chunk| Arc::make_mut(chunk).iter_mut().flatten());
         rules.map(|rule| (&rule.prefix, &mut rule.counter))
     }
 }
 
-impl Inner {
-    fn close_holes(&mut self) {
-        self.places.retain(Option::is_some);
-        for (place, rule) in self.places.iter().flatten().enumerate() {
-            self.by_prefix.insert(rule.prefix, place);
-        }
+/// Which part of the index a hash is in: by bits that a table neither finds its bucket by nor compares.
+const fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
+
+fn at(chunks: &[Arc<Vec<Option<IpRule>>>], place: u32) -> Option<&IpRule> {
+    chunks.get(place as usize / CHUNK)?.get(place as usize % CHUNK)?.as_ref()
+}
+
+fn slot(chunks: &mut [Arc<Vec<Option<IpRule>>>], place: u32) -> Option<&mut Option<IpRule>> {
+    Arc::make_mut(chunks.get_mut(place as usize / CHUNK)?).get_mut(place as usize % CHUNK)
+}
+
+fn is_for(chunks: &[Arc<Vec<Option<IpRule>>>], place: u32, prefix: &IpNet) -> bool {
+    at(chunks, place).is_some_and(|rule| rule.prefix == *prefix)
+}
+
+fn rehash(chunks: &[Arc<Vec<Option<IpRule>>>], hasher: &DefaultHashBuilder, place: u32) -> u64 {
+    at(chunks, place).map_or(0, |rule| hasher.hash_one(rule.prefix))
+}
+
+/// Puts a rule last, and says where that is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "holes included there are at most some 2^25 places (`limits.rules`)"
+)]
+fn push(chunks: &mut Vec<Arc<Vec<Option<IpRule>>>>, rule: IpRule) -> u32 {
+    if chunks.last().is_none_or(|last| last.len() == CHUNK) {
+        chunks.push(Arc::default());
     }
+    let before = chunks.len() - 1;
+    let last = Arc::make_mut(&mut chunks[before]);
+    last.push(Some(rule));
+    (before * CHUNK + last.len() - 1) as u32
 }
 
 impl FromIterator<IpRule> for IpRules {
@@ -165,12 +225,15 @@ mod tests {
 
     #[test]
     fn holes_are_closed_and_every_rule_is_still_found() {
-        let all: Vec<IpRule> = (0..=255).map(|n| rule(&format!("203.0.113.{n}/32"))).collect();
+        let all: Vec<IpRule> = (0..4096).map(|n| rule(&format!("203.0.{}.{}/32", n / 256, n % 256))).collect();
         let mut rules: IpRules = all.iter().cloned().collect();
-        for gone in all.iter().filter(|rule| rule.prefix.addr().to_string().ends_with(['1', '3', '5', '7', '9', '0'])) {
+        let seen = rules.clone();
+        for gone in all.iter().enumerate().filter(|(n, _)| n % 4 != 0).map(|(_, rule)| rule) {
             rules.remove(&gone.prefix).unwrap();
         }
-        assert!(rules.0.places.len() <= 2 * rules.len());
+        assert_eq!((seen.len(), rules.len()), (4096, 1024));
+        assert!(seen.iter().eq(&all));
+        assert!(rules.0.chunks.len() * CHUNK <= 2 * rules.len() + CHUNK);
         let left: Vec<&IpRule> = rules.iter().collect();
         assert_eq!(left.len(), rules.len());
         assert!(left.iter().all(|rule| rules.get(&rule.prefix) == Some(rule)));

@@ -8,13 +8,13 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use super::{SqliteStore, StoreError, prefix_blob};
 use crate::config::{MOST_REGISTRIES, MOST_RULES};
 use crate::policy::{
-    Action, BypassOptions, ConnectionStatus, Counters, IpRule, IpRules, Policy, PrivateEndpoint, PublicNetworkAccess,
-    Registry, ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
+    Action, BypassOptions, ConnectionStatus, Counters, IpRule, Policy, PrivateEndpoint, PublicNetworkAccess, Registry,
+    ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
 
 /// The policy of the named registries, after those that are new got their rows.
 pub(super) fn load(store: &mut SqliteStore, names: &[String]) -> Result<Policy, StoreError> {
-    let SqliteStore { path, connection } = store;
+    let SqliteStore { path, connection, .. } = store;
     let fault = |error| StoreError::from_sqlite(path, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let reader = Reader { path, connection: &transaction };
@@ -143,8 +143,9 @@ impl Reader<'_> {
     }
 
     fn ip_rules(&self, registries: &mut HashMap<i64, Registry>, tally: &mut Tally) -> Result<(), StoreError> {
-        let sql = "SELECT registry, prefix, value, action, counter FROM ip_rules ORDER BY id";
-        let mut rules: HashMap<i64, IpRules> = HashMap::new();
+        // To sort them here is faster than an `ORDER BY`.
+        let sql = "SELECT registry, prefix, value, action, counter, place FROM ip_rules";
+        let mut rules: HashMap<i64, Vec<(i64, IpRule)>> = HashMap::new();
         self.each(sql, |row| {
             let registry = row.get(0)?;
             let value: String = row.get(2)?;
@@ -157,13 +158,15 @@ impl Reader<'_> {
                 return Ok(Err(format!("IP rule `{value}` has no counter of its own")));
             }
             if registries.contains_key(&registry) {
-                rules.entry(registry).or_default().insert(IpRule { value, prefix, action, counter });
+                let rule = IpRule { value, prefix, action, counter };
+                rules.entry(registry).or_default().push((row.get(5)?, rule));
             }
             Ok(Ok(()))
         })?;
-        for (registry, rules) in rules {
+        for (registry, mut rules) in rules {
             if let Some(registry) = registries.get_mut(&registry) {
-                registry.ip_rules = rules;
+                rules.sort_unstable_by_key(|(place, _)| *place);
+                registry.ip_rules = rules.into_iter().map(|(_, rule)| rule).collect();
             }
         }
         Ok(())

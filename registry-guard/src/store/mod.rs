@@ -30,4 +30,7 @@ pub trait Store: Send {
         edits: &[Edit],
         enforce: &mut dyn FnMut() -> anyhow::Result<()>,
     ) -> Result<(), StoreError>;
+
+    /// Does what makes later commits no slower and can wait until nobody does. What was committed is safe without it.
+    fn tidy(&mut self) -> Result<(), StoreError>;
 }

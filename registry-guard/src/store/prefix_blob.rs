@@ -1,16 +1,57 @@
 //! A prefix as the bytes that the store keeps: the address in network order, then the length in bits.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use rusqlite::ToSql;
+use rusqlite::types::ToSqlOutput;
 
-pub(super) fn encode(prefix: &IpNet) -> Vec<u8> {
-    let mut blob = match prefix.addr() {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
+/// One prefix as bytes. They compare as the blob does in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Blob {
+    bytes: [u8; 17],
+    length: usize,
+}
+
+impl Blob {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Ord for Blob {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Blob {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl ToSql for Blob {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.as_bytes()))
+    }
+}
+
+pub(super) fn encode(prefix: &IpNet) -> Blob {
+    let mut bytes = [0; 17];
+    let length = match prefix.addr() {
+        IpAddr::V4(address) => {
+            bytes[..4].copy_from_slice(&address.octets());
+            4
+        }
+        IpAddr::V6(address) => {
+            bytes[..16].copy_from_slice(&address.octets());
+            16
+        }
     };
-    blob.push(prefix.prefix_len());
-    blob
+    bytes[length] = prefix.prefix_len();
+    Blob { bytes, length: length + 1 }
 }
 
 /// `None` when the bytes are no prefix, or one with host bits set.
@@ -30,8 +71,8 @@ pub(super) fn encode_list(prefixes: &[IpNet]) -> Vec<u8> {
     let mut blob = Vec::new();
     for prefix in prefixes {
         let one = encode(prefix);
-        blob.extend(u8::try_from(one.len()));
-        blob.extend(one);
+        blob.extend(u8::try_from(one.length));
+        blob.extend(one.as_bytes());
     }
     blob
 }
@@ -55,7 +96,7 @@ mod tests {
     fn a_prefix_comes_back_as_it_was() {
         for prefix in ["0.0.0.0/0", "203.0.113.0/24", "203.0.113.9/32", "::/0", "2001:db8::/32", "2001:db8::9/128"] {
             let prefix: IpNet = prefix.parse().unwrap();
-            assert_eq!(decode(&encode(&prefix)), Some(prefix));
+            assert_eq!(decode(encode(&prefix).as_bytes()), Some(prefix));
         }
     }
 

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"RGps");
 
 /// What leads from each layout to the next; an empty file has layout 0. What was released is never changed here.
-pub(super) const STEPS: [&str; 3] = [FIRST_TABLES, PRIVATE_ENDPOINTS, SERVICE_TAGS];
+pub(super) const STEPS: [&str; 4] = [FIRST_TABLES, PRIVATE_ENDPOINTS, SERVICE_TAGS, RULES_BY_PREFIX];
 
 /// The layout of this version.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few steps")]
@@ -18,7 +18,7 @@ pub(super) fn steps_from(found: usize) -> String {
     )
 }
 
-/// The order of `ip_rules` and `subnet_rules` is that of their ids. A prefix is stored as `prefix_blob` makes it; lists of
+/// The order of `subnet_rules` is that of their ids, and that of `ip_rules` was. A prefix is stored as `prefix_blob` makes it; lists of
 /// prefixes and of services are texts with a space between. A registry without a slot is one that config.toml does not name.
 const FIRST_TABLES: &str = "
 CREATE TABLE state (
@@ -118,4 +118,23 @@ CREATE TABLE service_tag_rules (
     counter INTEGER NOT NULL,
     UNIQUE (registry, tag)
 ) STRICT;
+";
+
+/// One tree where there were a table and its index, which a long list filled in another order than its own. The order of `ip_rules`
+/// is that of `place`, which a rule has from the revision that it came with (`write::place`). An id was below all places of the next
+/// revision, since no revision adds more rows than there are places in it.
+const RULES_BY_PREFIX: &str = "
+CREATE TABLE ip_rules_by_prefix (
+    registry INTEGER NOT NULL REFERENCES registries (id),
+    prefix BLOB NOT NULL,
+    place INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    action TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    PRIMARY KEY (registry, prefix)
+) STRICT, WITHOUT ROWID;
+INSERT INTO ip_rules_by_prefix
+    SELECT registry, prefix, id, value, action, counter FROM ip_rules ORDER BY registry, prefix;
+DROP TABLE ip_rules;
+ALTER TABLE ip_rules_by_prefix RENAME TO ip_rules;
 ";

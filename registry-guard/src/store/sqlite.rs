@@ -1,6 +1,8 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -16,6 +18,7 @@ use crate::policy::{Edit, Policy};
 pub struct SqliteStore {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
+    written: Arc<AtomicU64>,
 }
 
 impl SqliteStore {
@@ -32,7 +35,7 @@ impl SqliteStore {
             create(&path)?;
         }
         let connection = connect(&path).map_err(|error| StoreError::from_sqlite(&path, &error))?;
-        let store = Self { path, connection };
+        let store = Self { path, connection, written: Arc::default() };
         let found = store.check()?;
         store.bring_up_to_date(found)?;
         Ok(store)
@@ -70,6 +73,11 @@ impl SqliteStore {
         self.connection.execute_batch(&steps_from(found)).map_err(|error| self.fault(&error))
     }
 
+    /// How many IP rules were written since the file was opened, those of a commit under way included.
+    pub fn written(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.written)
+    }
+
     pub(super) fn fault(&self, error: &rusqlite::Error) -> StoreError {
         StoreError::from_sqlite(&self.path, error)
     }
@@ -87,6 +95,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Room for the index of 1,000,000 prefixes, in KiB; and how much of the log stays after a large change, in bytes.
     connection.pragma_update(None, "cache_size", -65_536)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    // Not in the middle of a commit; see `Store::tidy`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 
@@ -101,10 +111,10 @@ impl Store for SqliteStore {
         edits: &[Edit],
         enforce: &mut dyn FnMut() -> anyhow::Result<()>,
     ) -> Result<(), StoreError> {
-        let Self { path, connection } = self;
+        let Self { path, connection, written } = self;
         let fault = |error| StoreError::from_sqlite(path, &error);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        let mut writer = Writer { path, connection: &transaction };
+        let mut writer = Writer::new(path, &transaction, revision, written);
         for edit in edits {
             writer.write(edit)?;
         }
@@ -113,5 +123,11 @@ impl Store for SqliteStore {
         transaction.cache_flush().map_err(fault)?;
         enforce().map_err(StoreError::Enforce)?;
         transaction.commit().map_err(fault)
+    }
+
+    /// Moves what stands in the log to the file.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        moved.map_err(|error| self.fault(&error))
     }
 }

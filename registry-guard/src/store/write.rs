@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 use rusqlite::{Connection, named_params, params};
@@ -8,13 +9,23 @@ use crate::policy::{
     Edit, IpRule, IpRules, PrivateEndpoint, ServiceTagRule, ServiceTags, Settings, SubnetId, SubnetRule, VirtualNetwork,
 };
 
-/// Writes edits inside a transaction that its owner commits.
+/// Rules that may come with one revision; above [`crate::config::MOST_RULES`], since a rule may come and go in one.
+const PLACES: i64 = 1 << 26;
+
+/// Writes the edits of one revision inside a transaction that its owner commits.
 pub(super) struct Writer<'a> {
-    pub(super) path: &'a Path,
-    pub(super) connection: &'a Connection,
+    path: &'a Path,
+    connection: &'a Connection,
+    /// Where the next IP rule stands in its registry's list.
+    place: i64,
+    written: &'a AtomicU64,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(path: &'a Path, connection: &'a Connection, revision: u64, written: &'a AtomicU64) -> Self {
+        Self { path, connection, place: i64::try_from(revision).unwrap_or(i64::MAX).saturating_mul(PLACES), written }
+    }
+
     pub(super) fn write(&mut self, edit: &Edit) -> Result<(), StoreError> {
         match edit {
             Edit::SetRegistry { registry, settings } => self.set_registry(registry, *settings),
@@ -61,12 +72,17 @@ impl Writer<'_> {
         self.one_row(rows.map_err(|error| self.fault(&error))?, key)
     }
 
-    fn insert_ip_rule(&self, registry: i64, rule: &IpRule) -> Result<(), StoreError> {
-        let sql = "INSERT INTO ip_rules (registry, prefix, value, action, counter) VALUES (?1, ?2, ?3, ?4, ?5) \
+    /// Last, or in the place of the one with the same prefix.
+    fn insert_ip_rule(&mut self, registry: i64, rule: &IpRule) -> Result<(), StoreError> {
+        let sql = "INSERT INTO ip_rules (registry, prefix, place, value, action, counter) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                    ON CONFLICT (registry, prefix) \
                    DO UPDATE SET value = excluded.value, action = excluded.action, counter = excluded.counter";
-        let row = params![registry, prefix_blob::encode(&rule.prefix), rule.value, rule.action.as_str(), rule.counter];
-        self.prepare(sql)?.execute(row).map(drop).map_err(|error| self.fault(&error))
+        let IpRule { value, prefix, action, counter } = rule;
+        let row = params![registry, prefix_blob::encode(prefix), self.place, value, action.as_str(), counter];
+        self.prepare(sql)?.execute(row).map_err(|error| self.fault(&error))?;
+        self.place += 1;
+        self.written.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn remove_ip_rule(&self, registry: i64, prefix: &IpNet) -> Result<(), StoreError> {
@@ -75,9 +91,26 @@ impl Writer<'_> {
         self.one_row(rows.map_err(|error| self.fault(&error))?, &prefix.to_string())
     }
 
-    fn replace_ip_rules(&self, registry: i64, rules: &IpRules) -> Result<(), StoreError> {
+    /// Writes them in the order of their prefixes, which fills one page of the file after the other.
+    fn replace_ip_rules(&mut self, registry: i64, rules: &IpRules) -> Result<(), StoreError> {
         self.clear("DELETE FROM ip_rules WHERE registry = ?1", registry)?;
-        rules.iter().try_for_each(|rule| self.insert_ip_rule(registry, rule))
+        let mut rows: Vec<_> = rules
+            .iter()
+            .zip(self.place..)
+            .map(|(rule, place)| (prefix_blob::encode(&rule.prefix), place, rule))
+            .collect();
+        rows.sort_unstable_by_key(|(prefix, ..)| *prefix);
+        let sql =
+            "INSERT INTO ip_rules (registry, prefix, place, value, action, counter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut insert = self.prepare(sql)?;
+        for (prefix, place, IpRule { value, action, counter, .. }) in rows {
+            let row = params![registry, prefix, place, value, action.as_str(), counter];
+            insert.execute(row).map_err(|error| self.fault(&error))?;
+            self.written.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(insert);
+        self.place = self.place.saturating_add(i64::try_from(rules.len()).unwrap_or(PLACES));
+        Ok(())
     }
 
     fn insert_subnet_rule(&self, registry: i64, rule: &SubnetRule) -> Result<(), StoreError> {

@@ -3,6 +3,8 @@
 mod request;
 mod view;
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
@@ -12,6 +14,7 @@ use super::backend::{Backend, Shared};
 use super::body::Body;
 use super::caller::Caller;
 use super::condition::{Condition, Known, OnlyIfAbsent};
+use super::operation::Long;
 use super::segment::Segments;
 use crate::agent::Changed;
 use crate::identity::Role;
@@ -51,9 +54,11 @@ pub(super) async fn patch(
     uri: Uri,
     condition: Condition,
     OnlyIfAbsent(only_if_absent): OnlyIfAbsent,
+    long: Long,
     body: Body,
 ) -> Answer {
-    blocking(move || {
+    let asked = Arc::clone(&agent);
+    let work = move || {
         if only_if_absent {
             let name = agent.policy().find_registry(&name)?.name.clone();
             return Err(PolicyError::AlreadyExists { kind: "registry", name }.into());
@@ -66,8 +71,8 @@ pub(super) async fn patch(
             return ok_at(changed.revision, &Minimal { name: spelled, changed });
         }
         whole(&*agent, &Known::NOTHING, &name)
-    })
-    .await
+    };
+    long.carry_out(asked, work).await
 }
 
 /// `GET …/registries/{registry}/replications`: there is one host.

@@ -1,6 +1,7 @@
 mod conditions;
 mod events;
 mod networks;
+mod operations;
 mod policy;
 mod private_endpoints;
 mod refusals;

@@ -1,10 +1,11 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials, Imported, require};
+use crate::agent::{AgentError, Changed, Denials, Imported, Operations, require};
 use crate::api::backend::Backend;
 use crate::config::Config;
 use crate::policy::{
@@ -16,6 +17,7 @@ pub(super) struct StandIn {
     config: Config,
     policy: Mutex<Policy>,
     denials: Denials,
+    operations: Operations,
 }
 
 const CONFIG: &str = r#"
@@ -42,7 +44,7 @@ impl StandIn {
             (host.name.to_ascii_lowercase(), registry)
         });
         let policy = Policy::new(7, registries.collect(), [].into(), []);
-        Self { config, policy: Mutex::new(policy), denials: Denials::default() }
+        Self { config, policy: Mutex::new(policy), denials: Denials::default(), operations: Operations::default() }
     }
 }
 
@@ -63,7 +65,8 @@ impl Backend for StandIn {
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
         let destroyed = if edits.is_empty() { 0 } else { Self::DESTROYED };
-        Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed })
+        let now = (!edits.is_empty()).then(Instant::now);
+        Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed, enforced: now, stored: now })
     }
 
     fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
@@ -88,7 +91,7 @@ impl Backend for StandIn {
         let edits = before.validate(&change, &self.config.policy_limits())?;
         let told = tell_steps.then(|| steps(&before, &edits));
         let changed = if dry_run {
-            Changed { revision: before.revision, changed: !edits.is_empty(), destroyed: 0 }
+            Changed { changed: !edits.is_empty(), ..Changed::nothing(before.revision) }
         } else {
             self.change(if_match, &change)?
         };
@@ -115,6 +118,10 @@ impl Backend for StandIn {
 
     fn denials(&self) -> &Denials {
         &self.denials
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

@@ -76,12 +76,7 @@ async fn an_operation_is_a_revision_that_was_reached() {
     };
     assert_eq!(served.get(&path("7")).await.body["status"], "Succeeded");
     for unknown in ["8", "0", "-1", "x"] {
-        assert_refused(
-            &served.get(&path(unknown)).await,
-            404,
-            "OperationNotFound",
-            "known are revisions of the policy, 1 to 7",
-        );
+        assert_refused(&served.get(&path(unknown)).await, 404, "OperationNotFound", "revisions of the policy, 1 to 7");
     }
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod management;
 mod manual;
 mod network_rule;
+mod operation;
 mod output;
 mod paths;
 mod policy;
@@ -34,6 +35,7 @@ pub(crate) use check_health::CheckHealthArguments;
 pub(crate) use client_rules::Firewall;
 pub(crate) use management::ManagementCommand;
 pub(crate) use network_rule::{Action, NetworkRuleCommand, RuleSource};
+pub(crate) use operation::OperationCommand;
 pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
 pub(crate) use registry::Settings;
@@ -105,6 +107,9 @@ pub(crate) enum Command {
     Export(ExportArguments),
     /// Make the policy what a document says, in one step
     Apply(ApplyArguments),
+    /// List, show and wait for changes that take long
+    #[command(subcommand)]
+    Operation(OperationCommand),
     /// Show the host names that a client needs to reach
     ShowEndpoints(ShowEndpointsArguments),
     /// Print what a client's own firewall must allow

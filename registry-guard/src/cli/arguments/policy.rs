@@ -32,11 +32,13 @@ pub(crate) struct ExportArguments {
 #[command(mut_arg("output", |output| output.default_value("table")), after_help = "\
 Everything happens in one revision, or nothing. A list that is in the document replaces the whole list; what is not in the \
 document stays: registries, settings and lists that it does not name. `virtualNetworks: []` is a list, and removes them all. \
-Prints what changed, with + for what came, ~ for what became something else, - for what went; with --dry-run what would.
+Prints what changed, with + for what came, ~ for what became something else, - for what went; with --dry-run what would. A long \
+list takes seconds, during which the policy before it stays in force; on a terminal its progress is shown.
 
 Examples:
   registry-guard apply -f policy.yaml --dry-run
   registry-guard apply -f policy.yaml --if-match 12
+  registry-guard apply -f policy.yaml --no-wait
   registry-guard export | sed s/Deny/Allow/ | registry-guard apply -f - --dry-run --output json
 
 A document:
@@ -56,6 +58,9 @@ pub(crate) struct ApplyArguments {
     /// Say what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not wait until it is done: print the operation, which `operation wait` waits for
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) no_wait: bool,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]

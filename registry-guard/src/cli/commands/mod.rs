@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod management;
 pub(super) mod manual;
 pub(super) mod network_rule;
+pub(super) mod operation;
 pub(super) mod policy;
 pub(super) mod private_endpoint;
 pub(super) mod registry;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde_json::json;
+use uuid::Uuid;
 
-use super::{Session, understand};
+use super::{Session, operation, understand};
 use crate::cli::arguments::{Format, Revision};
 use crate::cli::client::Call;
 use crate::cli::failure::Failure;
@@ -21,17 +22,33 @@ pub(crate) async fn export(mut session: Session<'_>, registry: Option<&str>) -> 
     session.print(&DocumentView(understand(&body)?))
 }
 
+/// How a document is applied.
+pub(crate) struct Manner {
+    pub(crate) dry_run: bool,
+    pub(crate) no_wait: bool,
+}
+
 /// `apply`
 pub(crate) async fn apply(
     mut session: Session<'_>,
     file: &Path,
-    dry_run: bool,
+    Manner { dry_run, no_wait }: Manner,
     if_match: Option<Revision>,
 ) -> Result<(), Failure> {
     let document = policy_file::read(file, &mut session.terminal.input)?;
     let prints = session.output.output != Format::None;
-    let path = resource_path::apply(dry_run, prints);
-    let body = session.client.send(Call::post_json(path, document).if_match(if_match)).await?;
+    let id = Uuid::new_v4();
+    let call =
+        Call::post_json(resource_path::apply(dry_run, prints && !no_wait), document).if_match(if_match).called(id);
+    if no_wait {
+        let operation = session.ask(call.respond_async()).await?;
+        return session.print_operation(operation);
+    }
+    let shown = !dry_run && session.terminal.shows_progress();
+    let body = tokio::select! {
+        answer = session.client.send(call) => answer?,
+        () = operation::follow(&session.client, id), if shown => return Ok(()),
+    };
     if prints {
         return session.print(&understand::<AppliedView>(&body)?);
     }

@@ -503,6 +503,42 @@ async fn a_plan_and_no_changes_say_so() {
     assert_eq!(printed.out, "No changes: the policy is what the document says (revision 7).\n");
 }
 
+const UNDER_WAY: &str = r#"{"id":"/x/a","name":"a","status":"InProgress","percentComplete":40,
+  "startTime":"2026-11-21T08:00:00.000Z","properties":{"request":"POST /policy","waiting":false}}"#;
+const FAILED: &str = r#"{"id":"/x/a","name":"a","status":"Failed","percentComplete":100,
+  "startTime":"2026-11-21T08:00:00.000Z","endTime":"2026-11-21T08:00:02.000Z",
+  "properties":{"request":"POST /policy","waiting":false},"error":{"code":"PreconditionFailed","message":"No."}}"#;
+
+#[tokio::test]
+async fn apply_without_waiting_prints_the_operation() {
+    let agent = StandInAgent::answering(202, UNDER_WAY);
+    let file = document("version: 1");
+    let printed = agent.run(&format!("apply -f {} --no-wait --query name -o tsv", file.path().display())).await;
+    assert_eq!((printed.code, printed.out.as_str()), (0, "a\n"));
+    let seen = agent.seen();
+    assert_eq!(seen[0].path, "/policy?dryRun=false&return=minimal");
+    assert_eq!(seen[0].prefer.as_deref(), Some("respond-async"));
+}
+
+#[tokio::test]
+async fn to_wait_for_an_operation_that_fails_is_to_fail_with_its_reason() {
+    let agent = StandInAgent::answering_in_turn(&[(200, UNDER_WAY), (200, FAILED)]);
+    let printed = agent.run("operation wait --id a").await;
+    assert_eq!((printed.code, printed.err.as_str()), (1, "ERROR: (PreconditionFailed) No.\n"));
+    assert!(agent.seen().iter().all(|seen| seen.path.ends_with("/locations/local/operationStatuses/a")));
+}
+
+#[tokio::test]
+async fn to_wait_for_all_operations_is_to_wait_for_those_that_have_not_ended() {
+    let list = format!(r#"{{"value":[{FAILED},{}]}}"#, UNDER_WAY.replace("\"a\"", "\"b\""));
+    let done = UNDER_WAY.replace("\"a\"", "\"b\"").replace("InProgress", "Succeeded");
+    let agent = StandInAgent::answering_in_turn(&[(200, &list), (200, &done)]);
+    let printed = agent.run("operation wait --query [].name -o tsv").await;
+    assert_eq!((printed.code, printed.out.as_str()), (0, "b\n"));
+    let table = StandInAgent::answering(200, &list).run("operation list -o table").await.out;
+    assert!(table.starts_with("NAME  STATUS      PERCENT  REVISION  STARTED"), "{table}");
+}
+
 #[tokio::test]
 async fn a_document_that_is_none_is_not_sent() {
     let agent = StandInAgent::answering(200, APPLIED);

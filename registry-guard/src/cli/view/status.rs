@@ -9,6 +9,13 @@ use crate::cli::output::{Table, View};
 
 const INTERFACES: &[Column] =
     &[("NAME", "/name"), ("ENFORCING", "/enforcing"), ("MODE", "/mode"), ("IFINDEX", "/ifindex"), ("NOTE", "/note")];
+const OPERATIONS: &[Column] = &[
+    ("NAME", "/name"),
+    ("PERCENT", "/percentComplete"),
+    ("WAITING", "/properties/waiting"),
+    ("STARTED", "/startTime"),
+    ("REQUEST", "/properties/request"),
+];
 const REGISTRIES: &[Column] = &[
     ("NAME", "/name"),
     ("DEFAULT ACTION", "/defaultAction"),
@@ -51,6 +58,7 @@ impl View for StatusView {
         let mut tables = vec![
             summary(status),
             titled("problems", ["PROBLEM"], elements(status, "/problems").iter().map(|it| vec![text(Some(it))])),
+            of_columns("operations", OPERATIONS, elements(status, "/operations")),
             of_columns("interfaces", INTERFACES, elements(status, "/interfaces")),
             namespaces(elements(status, "/secondLayer/namespaces")),
             of_columns("registries", REGISTRIES, registries),

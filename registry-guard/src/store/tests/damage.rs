@@ -82,10 +82,10 @@ fn a_foreign_file_is_left_alone() {
 fn a_newer_layout_is_refused_with_both_versions() {
     let folder = closed();
     let newer = Connection::open(file(&folder)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 4").unwrap();
+    newer.execute_batch("PRAGMA user_version = 5").unwrap();
     drop(newer);
     let error = refused(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 5, known: 4, .. }), "{error:?}");
     let older = Connection::open(file(&folder)).unwrap();
     older.execute_batch("PRAGMA user_version = 0").unwrap();
     drop(older);
@@ -95,12 +95,27 @@ fn a_newer_layout_is_refused_with_both_versions() {
 #[test]
 fn values_that_make_no_sense_are_damage() {
     for (sql, words) in [
-        ("UPDATE ip_rules SET action = 'Permit' WHERE id = 7", "invalid prefix or action"),
-        ("UPDATE ip_rules SET prefix = x'00' WHERE id = 7", "invalid prefix or action"),
-        ("UPDATE ip_rules SET prefix = x'cb00710918' WHERE id = 7", "invalid prefix or action"),
-        ("UPDATE ip_rules SET counter = 9 WHERE id = 7", "has no counter of its own"),
-        ("UPDATE ip_rules SET counter = -1 WHERE id = 7", "out of range"),
-        ("UPDATE ip_rules SET counter = 4294967295 WHERE id = 7", "has no counter of its own"),
+        (
+            "UPDATE ip_rules SET action = 'Permit' WHERE place = (SELECT max(place) FROM ip_rules)",
+            "invalid prefix or action",
+        ),
+        (
+            "UPDATE ip_rules SET prefix = x'00' WHERE place = (SELECT max(place) FROM ip_rules)",
+            "invalid prefix or action",
+        ),
+        (
+            "UPDATE ip_rules SET prefix = x'cb00710918' WHERE place = (SELECT max(place) FROM ip_rules)",
+            "invalid prefix or action",
+        ),
+        (
+            "UPDATE ip_rules SET counter = 9 WHERE place = (SELECT max(place) FROM ip_rules)",
+            "has no counter of its own",
+        ),
+        ("UPDATE ip_rules SET counter = -1 WHERE place = (SELECT max(place) FROM ip_rules)", "out of range"),
+        (
+            "UPDATE ip_rules SET counter = 4294967295 WHERE place = (SELECT max(place) FROM ip_rules)",
+            "has no counter of its own",
+        ),
         ("UPDATE subnet_rules SET action = ''", "invalid action"),
         ("UPDATE subnet_rules SET counter = 20", "has no counter of its own"),
         ("UPDATE private_endpoints SET status = 'Pending'", "invalid address or status"),
