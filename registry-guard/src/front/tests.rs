@@ -46,21 +46,28 @@ fn covers(rows: &HashSet<Place>, key: &RuleKey) -> bool {
     rows.iter().any(|(bits, row)| key.starts_with(row, *bits))
 }
 
+/// An address near others. Ends of prefixes inside each other would be deeper than a front goes.
+fn host(random: &mut StdRng) -> IpAddr {
+    if random.random() {
+        let first = *[0xc633_6400_u32, 0xcb00_7100, 0x0a00_0000].choose(random).unwrap();
+        (first ^ random.random_range(0..4096)).to_be_bytes().into()
+    } else {
+        let first: u128 = 0x2001_0db8 << 96 | random.random_range(0..8_u128) << 61;
+        (first | random.random_range(0..512_u128)).to_be_bytes().into()
+    }
+}
+
 /// A prefix near others.
 fn prefix(random: &mut StdRng) -> IpNet {
-    if random.random() {
-        let address = [0xc633_6400, 0xcb00_7100, 0x0a00_0000][random.random_range(0..3)] ^ random.random_range(0..4096);
-        Ipv4Net::new_assert(u32::into(address), random.random_range(6..=32)).trunc().into()
-    } else {
-        let near: u128 = 0x2001_0db8 << 96 | random.random_range(0..8_u128) << 61 | random.random_range(0..512_u128);
-        Ipv6Net::new_assert(near.into(), random.random_range(30..=128)).trunc().into()
-    }
+    let address = host(random);
+    let length = if address.is_ipv4() { random.random_range(6..=32) } else { random.random_range(30..=128) };
+    IpNet::new_assert(address, length).trunc()
 }
 
 fn any_row(random: &mut StdRng) -> Place {
     let tag = *TAGS.choose(random).unwrap();
     let prefix = prefix(random);
-    if random.random_ratio(1, 8) { private(tag, prefix.broadcast()) } else { row_of(tag, prefix) }
+    if random.random_ratio(1, 8) { private(tag, host(random)) } else { row_of(tag, prefix) }
 }
 
 /// Keys at both edges of a row's prefix, and beyond them.
