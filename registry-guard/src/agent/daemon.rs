@@ -19,11 +19,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
+use super::denied_log::DeniedLog;
 use super::interfaces::{Interfaces, preflight};
 use super::no_core::forbid_cores;
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, Operations, denied_log, host, service_tags, steering, tidy};
+use super::{Agent, Denials, Inner, InterfaceStatus, Operations, host, service_tags, steering, tidy};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
@@ -126,9 +127,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What the second layer is told of VXLAN depends on where the first one stands.
     follow_second_layer(&agent).await?;
     if let Some((events, budget)) = events {
-        let log = denied_log::follow(agent.clone(), events, budget);
+        // Before it is told that the agent is ready: from then on, each denial is logged or counted as left out.
+        let log = DeniedLog::start(agent.clone(), events, budget);
         tokio::spawn(async move {
-            if let Err(problem) = log.await {
+            let followed = async { log?.follow().await };
+            if let Err(problem) = followed.await {
                 error!(%problem, "denied packets are no longer logged; verdicts do not depend on it");
             }
         });

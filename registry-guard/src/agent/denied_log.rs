@@ -5,55 +5,86 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use registry_guard_common::{Class, Event, Layer, Outcome, Response};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
 use super::Agent;
 use super::accounts::{Counted, Fate};
 use super::denial::{Denial, DenialLayer, DenialResponse};
 use super::denials::{Entry, LeftOut};
-use crate::kernel::{EventBudget, Events, KernelError, interface_name};
+use crate::kernel::{EventBudget, EventStream, Events, KernelError, interface_name};
 
-/// Logs each event that the budget has room for, until the runtime ends.
-pub(super) async fn follow(agent: Agent, events: Events, mut budget: EventBudget) -> anyhow::Result<()> {
-    let per_second = agent.config().events.per_second;
-    let mut events = events.stream()?;
-    let mut responder = agent.0.responder_present.subscribe();
-    let mut present = *responder.borrow_and_update();
-    // An agent that was killed leaves a budget, and what was written by it is counted already.
-    budget.refill(0)?;
-    budget.refill_admitted(0)?;
-    for event in events.waiting() {
-        if !(present && fate(&event) == Fate::Admitted) {
-            log(&agent, &event);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The log of one agent, from its start on.
+pub(super) struct DeniedLog {
+    agent: Agent,
+    events: EventStream,
+    budget: EventBudget,
+    responder: watch::Receiver<bool>,
+    present: bool,
+}
+
+impl DeniedLog {
+    /// Has the programs tell what they deny from now on, and counts from here what is left out.
+    pub(super) fn start(agent: Agent, events: Events, mut budget: EventBudget) -> anyhow::Result<Self> {
+        let mut events = events.stream()?;
+        let mut responder = agent.0.responder_present.subscribe();
+        let present = *responder.borrow_and_update();
+        // An agent that was killed leaves a budget, and what was written by it is counted already.
+        budget.refill(0)?;
+        budget.refill_admitted(0)?;
+        for event in events.waiting() {
+            if !(present && fate(&event) == Fate::Admitted) {
+                log(&agent, &event);
+            }
+        }
+        let counted = agent.counted()?;
+        agent.accounts().start(present, &counted);
+        // The first second begins, before which nothing was left out.
+        agent.accounts().second(&counted);
+        let mut log = Self { agent, events, budget, responder, present };
+        log.refill()?;
+        Ok(log)
+    }
+
+    fn refill(&mut self) -> Result<(), KernelError> {
+        let per_second = self.agent.config().events.per_second;
+        self.budget.refill(per_second)?;
+        self.budget.refill_admitted(if self.present { 0 } else { per_second })
+    }
+
+    /// Logs each event that the budget has room for, until the runtime ends.
+    pub(super) async fn follow(mut self) -> anyhow::Result<()> {
+        let mut second = interval_at(Instant::now() + SECOND, SECOND);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = second.tick() => {
+                    let counted = self.agent.counted()?;
+                    let left_out = self.agent.accounts().second(&counted);
+                    self.refill()?;
+                    for (registry, number) in left_out {
+                        log_left_out(&self.agent, registry, number);
+                    }
+                }
+                arrived = self.events.next() => log_all(&self.agent, &arrived?),
+                Ok(()) = self.responder.changed() => self.turn()?,
+            }
         }
     }
-    let counted = agent.counted()?;
-    agent.accounts().start(present, &counted);
-    let mut second = interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = second.tick() => {
-                let counted = agent.counted()?;
-                let left_out = agent.accounts().second(&counted);
-                budget.refill(per_second)?;
-                budget.refill_admitted(if present { 0 } else { per_second })?;
-                for (registry, number) in left_out {
-                    log_left_out(&agent, registry, number);
-                }
-            }
-            arrived = events.next() => log_all(&agent, &arrived?),
-            Ok(()) = responder.changed() => {
-                present = *responder.borrow_and_update();
-                // Once no more are written, those that were are still to be told as it was then.
-                budget.refill_admitted(0)?;
-                let counted = agent.counted()?;
-                log_all(&agent, &events.waiting());
-                agent.accounts().turn(present, &counted);
-                budget.refill_admitted(if present { 0 } else { per_second })?;
-            }
-        }
+
+    /// A responder came or went.
+    fn turn(&mut self) -> Result<(), KernelError> {
+        self.present = *self.responder.borrow_and_update();
+        // Once no more are written, those that were are still to be told as it was then.
+        self.budget.refill_admitted(0)?;
+        let counted = self.agent.counted()?;
+        log_all(&self.agent, &self.events.waiting());
+        self.agent.accounts().turn(self.present, &counted);
+        let admitted = if self.present { 0 } else { self.agent.config().events.per_second };
+        self.budget.refill_admitted(admitted)
     }
 }
 
