@@ -1,7 +1,6 @@
 //! `cargo xtask az-test`: the real `az` against a guarded registry, on a machine that this very command sets up.
 
 use anyhow::{Context as _, Result, ensure};
-use nix::unistd::Uid;
 
 use crate::{
     guard_binary::{self, Profile},
@@ -14,12 +13,7 @@ const AZURE_CLI: &str = "azure-cli==2.91.0\n";
 /// Installs `az` in a virtual environment in the target folder, builds everything, and runs the program of the `tests` package
 /// that replays the commands.
 pub(crate) fn run() -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "az-test creates network namespaces and loads BPF programs, which only root may; \
-         sudo --preserve-env=PATH,HOME cargo xtask az-test"
-    );
-    setup::run(&setup::Arguments::default())?;
+    setup::run_as_root("az-test creates network namespaces and loads BPF programs", "az-test")?;
     let (environment, state) = setup::python::ensure_environment("azure-cli", AZURE_CLI)?;
     println!("az-test: azure-cli: {state}");
     let binary = guard_binary::build(Profile::Dev)?;

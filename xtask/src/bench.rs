@@ -1,7 +1,6 @@
 //! `cargo xtask bench`: what a denied SYN costs, on a machine that this very command sets up.
 
 use anyhow::{Context as _, Result, ensure};
-use nix::unistd::Uid;
 
 use crate::{
     guard_binary::{self, Profile},
@@ -18,12 +17,7 @@ pub(crate) struct Arguments {
 
 /// Builds everything as it is shipped, and runs the bench.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "the bench creates network namespaces and loads BPF programs, which only root may; \
-         sudo --preserve-env=PATH,HOME cargo xtask bench"
-    );
-    setup::run(&setup::Arguments::default())?;
+    setup::run_as_root("the bench creates network namespaces and loads BPF programs", "bench")?;
     let binary = guard_binary::build(Profile::Release)?;
     let status = workspace::cargo()
         .args(["run", "--quiet", "--package", "bench"])

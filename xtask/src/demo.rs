@@ -1,7 +1,6 @@
 //! `cargo xtask demo`: a guarded registry at work, on a machine that this very command sets up.
 
 use anyhow::{Context as _, Result, ensure};
-use nix::unistd::Uid;
 
 use crate::{
     guard_binary::{self, Profile},
@@ -10,12 +9,7 @@ use crate::{
 
 /// Builds everything as it is shipped, and runs the demo of the `tests` package.
 pub(crate) fn run() -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "the demo creates network namespaces and loads BPF programs, which only root may; \
-         sudo --preserve-env=PATH,HOME cargo xtask demo"
-    );
-    setup::run(&setup::Arguments::default())?;
+    setup::run_as_root("the demo creates network namespaces and loads BPF programs", "demo")?;
     let binary = guard_binary::build(Profile::Release)?;
     let status = workspace::cargo()
         .args(["run", "--quiet", "--package", "tests", "--bin", "demo"])

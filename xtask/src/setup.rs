@@ -10,7 +10,8 @@ mod tools;
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use nix::unistd::Uid;
 
 pub(crate) use deny::version as deny_version;
 
@@ -23,6 +24,15 @@ pub(crate) struct Arguments {
     /// Install cargo-deny too, which `cargo xtask check` runs where it is installed (some minutes to build)
     #[arg(long)]
     with_deny: bool,
+}
+
+/// Sets the machine up for a verb that only root can carry out, since it does `what`.
+pub(crate) fn run_as_root(what: &str, verb: &str) -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "{what}, which only root may; sudo --preserve-env=PATH,HOME cargo xtask {verb}"
+    );
+    run(&Arguments::default())
 }
 
 /// Runs every step, so that one run names all that is missing.

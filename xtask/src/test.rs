@@ -6,8 +6,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
-use nix::unistd::Uid;
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     guard_binary::{self, Profile},
@@ -26,12 +25,7 @@ pub(crate) struct Arguments {
 
 /// Runs the tests and counts what they did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "the tests create network namespaces and load BPF programs, which only root may; \
-         sudo --preserve-env=PATH,HOME cargo xtask test"
-    );
-    setup::run(&setup::Arguments::default())?;
+    setup::run_as_root("the tests create network namespaces and load BPF programs", "test")?;
     let binary = guard_binary::build(Profile::Dev)?;
 
     let started = Instant::now();
