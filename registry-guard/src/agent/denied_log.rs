@@ -52,6 +52,11 @@ impl DeniedLog {
     fn refill(&mut self) -> Result<(), KernelError> {
         let per_second = self.agent.config().events.per_second;
         self.budget.refill(per_second)?;
+        self.refill_admitted()
+    }
+
+    fn refill_admitted(&mut self) -> Result<(), KernelError> {
+        let per_second = self.agent.config().events.per_second;
         self.budget.refill_admitted(if self.present { 0 } else { per_second })
     }
 
@@ -83,8 +88,7 @@ impl DeniedLog {
         let counted = self.agent.counted()?;
         log_all(&self.agent, &self.events.waiting());
         self.agent.accounts().turn(self.present, &counted);
-        let admitted = if self.present { 0 } else { self.agent.config().events.per_second };
-        self.budget.refill_admitted(admitted)
+        self.refill_admitted()
     }
 }
 
