@@ -1,10 +1,9 @@
-//! Every packet of the corpus, on the host and in the kernel: verdict and counter.
+//! Every packet of the corpus in the kernel: verdict and counter. What the host says of it, the tests of `model` ask.
 
 use anyhow::{Context as _, Result};
 use registry_guard_common::{Class, Reason};
 use tests::attacks::{Attack, Source, all, policy};
 use tests::guard::Guard;
-use tests::naive::Verdict;
 use tests::packet::{DestinationOptions, Ethernet, Ipv6, Packet, Raw, Tcp};
 
 /// `BPF_PROG_TEST_RUN` takes no frame shorter than an Ethernet header.
@@ -23,15 +22,6 @@ fn each(mut judge: impl FnMut(&Attack, &Source, &[u8]) -> Result<()>) -> Result<
 }
 
 #[test]
-fn every_packet_gets_its_verdict_on_the_host() -> Result<()> {
-    let guard = Guard::new(&policy())?;
-    each(|attack, source, frame| {
-        assert_eq!(guard.on_host(frame).reason, attack.reason(source), "{}: {source:?}", attack.name);
-        Ok(())
-    })
-}
-
-#[test]
 fn every_packet_gets_its_verdict_and_its_counter_in_the_kernel() -> Result<()> {
     let mut guard = Guard::new(&policy())?;
     each(|attack, source, frame| {
@@ -42,22 +32,6 @@ fn every_packet_gets_its_verdict_and_its_counter_in_the_kernel() -> Result<()> {
         assert_eq!(outcome.passed, passes, "{}: {source:?}", attack.name);
         assert_eq!(outcome.reply, None, "{}: this registry answers nothing", attack.name);
         assert_eq!(guard.ask(frame)?, reason, "{}: asked", attack.name);
-        Ok(())
-    })
-}
-
-#[test]
-fn the_naive_model_agrees_on_every_packet() -> Result<()> {
-    let policy = policy();
-    each(|attack, source, frame| {
-        let class = match policy.verdict(frame) {
-            Verdict::Pass => Class::NotOurs,
-            Verdict::Allow(_) => Class::Allow,
-            Verdict::Deny(_) => Class::Deny,
-            Verdict::Undecided => Class::Undecided,
-            Verdict::Never(_) => Class::Never,
-        };
-        assert_eq!(class, attack.reason(source).class(), "{}: {source:?}", attack.name);
         Ok(())
     })
 }

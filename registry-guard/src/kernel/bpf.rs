@@ -41,6 +41,21 @@ pub(super) fn replace_program(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> 
     call(bpf_cmd::BPF_LINK_UPDATE, &mut attr).map(drop)
 }
 
+/// Runs a program on a context of its kind, which the kernel replaces by the one that the program left, and returns what the
+/// program returned.
+pub(super) fn run_on_context(program: BorrowedFd<'_>, context: &mut [u8]) -> io::Result<u32> {
+    let length = u32::try_from(context.len()).map_err(io::Error::other)?;
+    let mut attr = zeroed();
+    attr.test.prog_fd = descriptor(program)?;
+    attr.test.ctx_size_in = length;
+    attr.test.ctx_in = context.as_ptr() as u64;
+    attr.test.ctx_size_out = length;
+    attr.test.ctx_out = context.as_mut_ptr() as u64;
+    call(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr)?;
+    // SAFETY: the kernel wrote a number into this part of the union.
+    Ok(unsafe { attr.test.retval })
+}
+
 /// The inode of the network namespace that a link is attached to; 0 once that is gone.
 pub(super) fn namespace_of_link(link: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: every field is a number, for which zero is a value.

@@ -9,7 +9,9 @@ use aya::maps::{MapData, SockMap};
 use aya::programs::SkLookup;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use registry_guard_common::{Family, HOST, responder_socket};
+use zerocopy::IntoBytes as _;
 
+use super::lookup_context::{LookedUp, Lookup, LookupContext, SK_PASS};
 use super::pins::{self, LookupPin, Pins};
 use super::{GUARD_SK_LOOKUP, Kernel, KernelError, bpf, object, take};
 use crate::netns::Namespace;
@@ -51,6 +53,38 @@ impl SocketLayer {
 }
 
 impl Kernel {
+    /// Loads the copy of `guard_sk_lookup` for the namespace with this number, attached to nothing, if it is not loaded yet.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn load_socket_layer(&mut self, number: u8) -> Result<(), KernelError> {
+        if !self.socket_layers.contains_key(&number) {
+            let layer = SocketLayer::load(&self.pins, self.rule_capacity, number)?;
+            self.socket_layers.insert(number, layer);
+        }
+        Ok(())
+    }
+
+    /// Runs the loaded copy for the namespace with this number on a lookup, counted and remembered as any other, and says what
+    /// it did. The lookup arrives on the interface with index 0, since the kernel takes no other. For tests.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::NoAnswer`] if there is no such copy, or what the kernel says.
+    pub fn look_up(&mut self, number: u8, lookup: &Lookup) -> Result<LookedUp, KernelError> {
+        let layer = self.socket_layers.get_mut(&number).ok_or(KernelError::NoAnswer)?;
+        let mut context = LookupContext::of(lookup);
+        let program = program(&mut layer.ebpf)?.fd()?;
+        let action = bpf::run_on_context(program.as_fd(), context.as_mut_bytes())
+            .map_err(KernelError::bpf("running a program on a lookup"))?;
+        Ok(match (action, context.cookie()) {
+            (SK_PASS, 0) => LookedUp::Passed,
+            (SK_PASS, _) => LookedUp::HandedOver,
+            _ => LookedUp::Dropped,
+        })
+    }
+
     /// Puts `guard_sk_lookup` into `namespace`, which has this number in the maps and is at the path with this
     /// [`path_number`](super::path_number), or replaces in one step the version of it that is there.
     ///
@@ -58,10 +92,7 @@ impl Kernel {
     ///
     /// What the kernel says; it takes `CAP_NET_ADMIN` over the namespace.
     pub fn attach_socket_layer(&mut self, number: u8, path: u64, namespace: &Namespace) -> Result<(), KernelError> {
-        if !self.socket_layers.contains_key(&number) {
-            let layer = SocketLayer::load(&self.pins, self.rule_capacity, number)?;
-            self.socket_layers.insert(number, layer);
-        }
+        self.load_socket_layer(number)?;
         let pinned = self.pin_in(number, namespace)?;
         let pin = self.pins.lookup(LookupPin { number, inode: namespace.inode(), path });
         let Some(layer) = self.socket_layers.get_mut(&number) else { return Ok(()) };

@@ -9,9 +9,8 @@ use registry_guard::policy::{
     Action, BypassOptions, ConnectionStatus, IpRule, Policy, PrivateEndpoint, PublicNetworkAccess, REGISTRY_SERVICE,
     Registry, ServiceTag, ServiceTagRule, ServiceTags, Settings, Subnet, SubnetId, SubnetRule, VirtualNetwork,
 };
-use registry_guard_common::{Address, Datagrams, Endpoint, EndpointKey, Family, HOST, LocalTraffic, Response};
 
-use crate::naive::{self, Place, UdpAnswer};
+use crate::naive;
 
 /// Every registry is in the slot of its index. Each tag becomes a network of its own with a subnet for each prefix.
 pub(super) fn policy(naive: &naive::Policy) -> Policy {
@@ -77,30 +76,13 @@ pub(super) fn trusted(naive: &naive::Policy) -> TrustedPrefixes {
     TrustedPrefixes::new(naive.trusted_services.iter().copied())
 }
 
-/// What the program knows about the host that `naive` describes. Registries with an odd index reset what they deny.
+/// What the program knows about the host that `naive` describes.
 pub(super) fn host_tables(naive: &naive::Policy) -> kernel::HostTables {
-    let endpoints = naive.endpoints.iter().map(|endpoint| {
-        let slot = u16::try_from(endpoint.registry).unwrap_or(u16::MAX - 1);
-        let response = if slot % 2 == 1 { Response::Reset } else { Response::Drop };
-        let datagrams = match naive.registries[endpoint.registry].udp {
-            UdpAnswer::Deny => Datagrams::Deny,
-            UdpAnswer::Judge => Datagrams::Judge,
-        };
-        (key(endpoint.place, endpoint.port), Endpoint::new(slot, response, datagrams, LocalTraffic::Judge))
-    });
     kernel::HostTables {
         vxlan_port: naive.vxlan_port,
         trusted_vteps: naive.trusted_vteps.clone(),
-        endpoints: endpoints.collect(),
+        endpoints: model::host::endpoints(naive),
         budgets: BTreeMap::new(),
-    }
-}
-
-fn key(place: Place, port: u16) -> EndpointKey {
-    match place {
-        Place::EveryIpv4 => EndpointKey::wildcard(HOST, Family::V4, port),
-        Place::EveryIpv6 => EndpointKey::wildcard(HOST, Family::V6, port),
-        Place::Address(address) => EndpointKey::exact(HOST, &Address::from(address), port),
     }
 }
 

@@ -46,6 +46,7 @@ impl Site {
             trusted_vteps: vec![IpNet::from(IpAddr::from(Self::VTEP))],
             trusted_services: Self::TRUSTED.iter().map(|prefix| prefix.parse().expect("a prefix")).collect(),
             registries: Vec::new(),
+            namespaces: Vec::new(),
         }
     }
 }

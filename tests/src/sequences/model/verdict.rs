@@ -7,7 +7,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom as _;
 
 use super::{Model, Site};
-use crate::naive::{Policy, PrivateEndpoint, Registry, Rule, UdpAnswer, Verdict};
+use crate::naive::{Answer, Local, Policy, PrivateEndpoint, Registry, Rule, UdpAnswer, Verdict};
 use crate::net::Network;
 use crate::packet::{Ethernet, Ipv4, Ipv6, Packet, Tcp, Udp, Vxlan};
 
@@ -60,6 +60,8 @@ impl Model {
                 .collect(),
             rules: self.rules(true),
             service_tags: Vec::new(),
+            answer: Answer::Silence,
+            local: Local::Judged,
         });
         policy
     }

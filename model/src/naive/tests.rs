@@ -35,7 +35,10 @@ fn policy() -> Policy {
                 rule(0, "2001:db8:1::/48", true),
                 rule(5001, "10.1.0.0/16", true),
             ],
+            answer: Answer::Explanation,
+            local: Local::Allowed,
         }],
+        namespaces: Vec::new(),
     }
 }
 
@@ -276,4 +279,43 @@ fn odd_vxlan_is_never_legitimate() {
     assert_eq!(verdict(pieces[1].clone()), Verdict::Pass);
     let short = Ethernet::default() / Ipv4::from("192.0.2.11") / Udp::vxlan().length(7) / Vxlan::vni(5001) / inner();
     assert_eq!(verdict(short), never(Illegitimate::BadUdpHeader));
+}
+
+fn at(interface: Interface, responder: bool) -> Namespace {
+    let endpoints = vec![Endpoint { place: Place::EveryIpv4, port: 443, registry: 0 }];
+    let own_addresses = vec!["203.0.113.10".parse().expect("an address")];
+    Namespace { number: 1, endpoints, interface, own_addresses, responder }
+}
+
+fn lookup(source: &str, port: u16) -> Lookup {
+    let source = (source.parse().expect("an address"), 40_000);
+    Lookup { datagram: false, source, destination: ("203.0.113.77".parse().expect("an address"), port) }
+}
+
+#[test]
+fn at_the_socket_the_interface_says_which_network_it_is() {
+    let policy = policy();
+    let reason = |interface, source| policy.at_socket(&at(interface, true), &lookup(source, 443)).verdict;
+    let network = |tag| Interface::Network { tag, counted: false };
+    assert_eq!(reason(network(0), "198.51.100.7"), BY_RULE);
+    assert_eq!(reason(network(0), "10.1.0.4"), Verdict::Deny(Denied::ByDefault));
+    assert_eq!(reason(network(5001), "10.1.0.4"), BY_RULE);
+    assert_eq!(reason(Interface::Unknown, "198.51.100.7"), Verdict::Deny(Denied::UnknownInterface));
+    assert_eq!(reason(Interface::Unknown, "203.0.113.10"), Verdict::Deny(Denied::UnknownInterface));
+    assert_eq!(reason(network(5001), "203.0.113.10"), Verdict::Allow(Allowed::Local));
+    assert_eq!(reason(Interface::Loopback, "127.0.0.1"), Verdict::Allow(Allowed::Local));
+}
+
+#[test]
+fn a_lookup_ends_at_the_registry_at_the_responder_or_nowhere() {
+    let policy = policy();
+    let public = Interface::Network { tag: 0, counted: true };
+    let fate = |source, port, responder| policy.at_socket(&at(public, responder), &lookup(source, port)).fate;
+    assert_eq!(fate("198.51.100.7", 443, false), Fate::Registry);
+    assert_eq!(fate("198.51.100.9", 443, true), Fate::Responder);
+    assert_eq!(fate("198.51.100.9", 443, false), Fate::Refused);
+    assert_eq!(fate("198.51.100.9", 444, true), Fate::Untouched);
+    let datagram = Lookup { datagram: true, ..lookup("198.51.100.7", 443) };
+    let answer = policy.at_socket(&at(public, true), &datagram);
+    assert_eq!((answer.verdict, answer.fate), (Verdict::Deny(Denied::UdpToGuardedPort), Fate::Refused));
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::policy::{Place, Policy, PrivateEndpoint, Registry, UdpAnswer};
+use super::policy::{Endpoint, Place, Policy, PrivateEndpoint, Registry, UdpAnswer};
 use super::verdict::{Allowed, Denied, Verdict};
 
 /// The VXLAN packet around the frame that is looked at.
@@ -36,16 +36,21 @@ pub(super) fn datagram(policy: &Policy, opening: Opening) -> Verdict {
 }
 
 fn guarded(policy: &Policy, opening: Opening) -> Option<&Registry> {
+    listener(&policy.endpoints, opening.destination, opening.port).map(|registry| &policy.registries[registry])
+}
+
+/// The index of the registry that listens there: at that very address, or else at all.
+pub(super) fn listener(endpoints: &[Endpoint], destination: IpAddr, port: u16) -> Option<usize> {
     let at = |place: Place| {
-        let mut endpoints = policy.endpoints.iter();
-        endpoints.find(|endpoint| endpoint.port == opening.port && endpoint.place == place)
+        let mut endpoints = endpoints.iter();
+        endpoints.find(|endpoint| endpoint.port == port && endpoint.place == place)
     };
-    let everywhere = match opening.destination {
+    let everywhere = match destination {
         IpAddr::V4(_) => Place::EveryIpv4,
         IpAddr::V6(_) => Place::EveryIpv6,
     };
-    let endpoint = at(Place::Address(opening.destination)).or_else(|| at(everywhere))?;
-    Some(&policy.registries[endpoint.registry])
+    let endpoint = at(Place::Address(destination)).or_else(|| at(everywhere))?;
+    Some(endpoint.registry)
 }
 
 fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_datagram: bool) -> Verdict {
@@ -63,11 +68,22 @@ fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_data
     if unanswered_datagram {
         return Verdict::Deny(Denied::UdpToGuardedPort);
     }
-    let approved = |endpoint: &PrivateEndpoint| endpoint.tag == tag && endpoint.address == opening.destination;
+    six_steps(policy, registry, tag, opening.source, opening.destination)
+}
+
+/// What the registry's settings and rules say about a source on the network `tag`.
+pub(super) fn six_steps(
+    policy: &Policy,
+    registry: &Registry,
+    tag: u32,
+    source: IpAddr,
+    destination: IpAddr,
+) -> Verdict {
+    let approved = |endpoint: &PrivateEndpoint| endpoint.tag == tag && endpoint.address == destination;
     if tag != 0 && registry.private_endpoints.iter().any(approved) {
         return Verdict::Allow(Allowed::AtPrivateEndpoint);
     }
-    let trusted = || policy.trusted_services.iter().any(|prefix| prefix.contains(&opening.source));
+    let trusted = || policy.trusted_services.iter().any(|prefix| prefix.contains(&source));
     if tag == 0 && registry.bypass && trusted() {
         return Verdict::Allow(Allowed::TrustedService);
     }
@@ -77,13 +93,13 @@ fn judge(policy: &Policy, registry: &Registry, opening: Opening, unanswered_data
     // The longest counts; of those as long, a rule before a service tag, and a denied one before an allowed one.
     let mut best: Option<(u8, u8, bool)> = None;
     for rule in &registry.rules {
-        if rule.tag == tag && rule.prefix.contains(&opening.source) {
+        if rule.tag == tag && rule.prefix.contains(&source) {
             best = best.max(Some((rule.prefix.prefix_len(), 2, rule.allow)));
         }
     }
     for service in registry.service_tags.iter().filter(|_| tag == 0) {
         for prefix in &service.prefixes {
-            if prefix.contains(&opening.source) {
+            if prefix.contains(&source) {
                 best = best.max(Some((prefix.prefix_len(), u8::from(!service.allow), service.allow)));
             }
         }

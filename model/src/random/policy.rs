@@ -4,16 +4,23 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 
-use crate::naive::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag, UdpAnswer};
+use super::SmallRng;
+use crate::naive::{
+    Answer, Endpoint, Interface, Local, Namespace, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag,
+    UdpAnswer,
+};
 
 /// The tags of all random rules; 0 is public traffic.
 const TAGS: [u32; 4] = [0, 5001, 5002, 0x00ff_ffff];
 /// The ports of all random endpoints.
 const PORTS: [u16; 3] = [443, 5000, 8443];
 
+/// The numbers of all random namespaces: that of the host, and the others' first and last.
+const NAMESPACES: [u8; 4] = [0, 1, 2, 255];
+
 /// A policy of one to four registries with up to 40 rules, 4 service tags and 12 private endpoints each; no prefix stands
-/// twice in the rules under one tag, and many stand in service tags too.
-pub fn policy(rng: &mut impl Rng) -> Policy {
+/// twice in the rules under one tag, and many stand in service tags too. They listen in four namespaces.
+pub fn policy(rng: &mut SmallRng) -> Policy {
     let mut policy = Policy {
         vxlan_port: *[4789, 4789, 8472].choose(rng).unwrap_or(&4789),
         trusted_vteps: (0..rng.random_range(0..4)).map(|_| prefix(rng)).collect(),
@@ -22,21 +29,52 @@ pub fn policy(rng: &mut impl Rng) -> Policy {
     };
     for registry in 0..rng.random_range(1..=4) {
         policy.registries.push(random_registry(rng));
-        for _ in 0..rng.random_range(1..=3) {
-            let place = match rng.random_range(0..6) {
-                0 => Place::EveryIpv4,
-                1 => Place::EveryIpv6,
-                2 | 3 => Place::Address(local_v4(rng)),
-                _ => Place::Address(local_v6(rng)),
-            };
-            let port = *PORTS.choose(rng).unwrap_or(&443);
-            let taken = policy.endpoints.iter().any(|endpoint| endpoint.place == place && endpoint.port == port);
-            if !taken {
-                policy.endpoints.push(Endpoint { place, port, registry });
-            }
+        listen(rng, &mut policy.endpoints, registry);
+    }
+    policy.namespaces = NAMESPACES.iter().map(|number| namespace(rng, &policy, *number)).collect();
+    policy
+}
+
+/// Adds places at which the registry with this index listens.
+fn listen(rng: &mut impl Rng, endpoints: &mut Vec<Endpoint>, registry: usize) {
+    for _ in 0..rng.random_range(1..=3) {
+        let place = match rng.random_range(0..6) {
+            0 => Place::EveryIpv4,
+            1 => Place::EveryIpv6,
+            2 | 3 => Place::Address(local_v4(rng)),
+            _ => Place::Address(local_v6(rng)),
+        };
+        let port = *PORTS.choose(rng).unwrap_or(&443);
+        let taken = endpoints.iter().any(|endpoint| endpoint.place == place && endpoint.port == port);
+        if !taken {
+            endpoints.push(Endpoint { place, port, registry });
         }
     }
-    policy
+}
+
+fn namespace(rng: &mut impl Rng, policy: &Policy, number: u8) -> Namespace {
+    let mut endpoints = Vec::new();
+    if number == 0 {
+        endpoints.clone_from(&policy.endpoints);
+    } else {
+        for registry in 0..policy.registries.len() {
+            listen(rng, &mut endpoints, registry);
+        }
+    }
+    let interface = match rng.random_range(0..8) {
+        0 => Interface::Unknown,
+        1 => Interface::Loopback,
+        _ => Interface::Network { tag: *TAGS.choose(rng).unwrap_or(&0), counted: rng.random() },
+    };
+    // Addresses that rules name too, as those of a container's peer are.
+    let own = |rng: &mut _| if Rng::random(rng) { prefix(rng).network() } else { local_v4(rng) };
+    Namespace {
+        number,
+        endpoints,
+        interface,
+        own_addresses: (0..rng.random_range(0..4)).map(|_| own(rng)).collect(),
+        responder: rng.random_bool(0.7),
+    }
 }
 
 fn random_registry(rng: &mut impl Rng) -> Registry {
@@ -66,6 +104,10 @@ fn random_registry(rng: &mut impl Rng) -> Registry {
         private_endpoints,
         rules,
         service_tags,
+        answer: *[Answer::Silence, Answer::Reset, Answer::Explanation, Answer::Explanation]
+            .choose(rng)
+            .unwrap_or(&Answer::Silence),
+        local: if rng.random_bool(0.3) { Local::Allowed } else { Local::Judged },
     }
 }
 
@@ -101,21 +143,38 @@ fn prefix(rng: &mut impl Rng) -> IpNet {
     }
 }
 
-/// A tag that a frame may carry: mostly one with rules.
+/// A tag that a frame may carry: mostly one with rules, or the one before or after it.
 pub(super) fn tag(rng: &mut impl Rng) -> u32 {
-    if rng.random_bool(0.1) { rng.random_range(0..1 << 24) } else { *TAGS.choose(rng).unwrap_or(&0) }
+    let tag = *TAGS.choose(rng).unwrap_or(&0);
+    match rng.random_range(0..20) {
+        0 => rng.random_range(0..1 << 24),
+        1 | 2 => tag.wrapping_add(1) & 0x00ff_ffff,
+        3 | 4 => tag.wrapping_sub(1) & 0x00ff_ffff,
+        _ => tag,
+    }
+}
+
+/// This port, or rarely the one before or after it, or the same with its bytes swapped, or any.
+pub(super) fn near_port(rng: &mut impl Rng, port: u16) -> u16 {
+    match rng.random_range(0..60) {
+        0 | 1 => port.wrapping_add(1),
+        2 | 3 => port.wrapping_sub(1),
+        4 => port.swap_bytes(),
+        5 => rng.random(),
+        _ => port,
+    }
 }
 
 /// A destination: mostly a guarded endpoint of the family, else its neighbourhood.
-pub(super) fn destination(rng: &mut impl Rng, policy: &Policy, ipv4: bool) -> (IpAddr, u16) {
+pub(super) fn destination(rng: &mut impl Rng, endpoints: &[Endpoint], ipv4: bool) -> (IpAddr, u16) {
     let any: IpAddr = if ipv4 {
         Ipv4Addr::new(203, 0, 113, rng.random_range(9..15)).into()
     } else {
         Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, rng.random_range(0x0f..0x15)).into()
     };
-    let endpoint = policy.endpoints.choose(rng).filter(|_| rng.random_bool(0.8));
+    let endpoint = endpoints.choose(rng).filter(|_| rng.random_bool(0.8));
     let port = endpoint.map_or_else(|| *PORTS.choose(rng).unwrap_or(&443), |endpoint| endpoint.port);
-    let port = if rng.random_bool(0.05) { rng.random() } else { port };
+    let port = near_port(rng, port);
     match endpoint.map(|endpoint| endpoint.place) {
         Some(Place::Address(address)) if address.is_ipv4() == ipv4 => (address, port),
         _ => (any, port),

@@ -32,15 +32,34 @@ pub(super) fn vtep(rng: &mut impl Rng, policy: &Policy) -> Option<IpAddr> {
 
 fn prefixes(policy: &Policy, ipv4: bool) -> Vec<IpNet> {
     let rules = policy.registries.iter().flat_map(|registry| &registry.rules).map(|rule| rule.prefix);
-    let all = rules.chain(policy.trusted_services.iter().copied());
+    let tags = policy.registries.iter().flat_map(|registry| &registry.service_tags);
+    let all = rules.chain(policy.trusted_services.iter().copied()).chain(tags.flat_map(|tag| tag.prefixes.clone()));
     all.filter(|prefix| prefix.addr().is_ipv4() == ipv4).collect()
 }
 
-/// An address inside of one of the prefixes, or inside of its sibling, or nothing.
+/// The last address before the prefix, its first, its last, and the first behind it.
+fn edges(prefix: IpNet) -> [IpAddr; 4] {
+    match (prefix.network(), prefix.broadcast()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let (first, last) = (u32::from(first), u32::from(last));
+            [first.wrapping_sub(1), first, last, last.wrapping_add(1)].map(|address| Ipv4Addr::from(address).into())
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            let (first, last) = (u128::from(first), u128::from(last));
+            [first.wrapping_sub(1), first, last, last.wrapping_add(1)].map(|address| Ipv6Addr::from(address).into())
+        }
+        (first, _) => [first; 4],
+    }
+}
+
+/// An address at an edge of one of the prefixes, inside of it or inside of its sibling, or nothing.
 fn near(rng: &mut impl Rng, prefixes: &[IpNet]) -> Option<IpAddr> {
     let prefix = *prefixes.choose(rng)?;
     if rng.random_bool(0.1) {
         return None;
+    }
+    if rng.random_bool(0.6) {
+        return edges(prefix).choose(rng).copied();
     }
     let sibling = rng.random_bool(0.2) && prefix.prefix_len() > 0;
     let host_bits = u32::from(prefix.max_prefix_len() - prefix.prefix_len());

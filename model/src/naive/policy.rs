@@ -15,6 +15,39 @@ pub struct Policy {
     pub trusted_services: Vec<IpNet>,
     /// The registries.
     pub registries: Vec<Registry>,
+    /// Where the second layer stands. That of the host has number 0 and the endpoints of [`Policy::endpoints`].
+    pub namespaces: Vec<Namespace>,
+}
+
+/// A network namespace, as the second layer sees it.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    /// Its number.
+    pub number: u8,
+    /// Where the registries listen in it.
+    pub endpoints: Vec<Endpoint>,
+    /// The interface that everything arrives on.
+    pub interface: Interface,
+    /// The addresses that it has itself.
+    pub own_addresses: Vec<IpAddr>,
+    /// Whether somebody is there to tell denied clients why.
+    pub responder: bool,
+}
+
+/// What is known of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// Nothing.
+    Unknown,
+    /// It is the loopback interface.
+    Loopback,
+    /// It carries this network, 0 for public traffic.
+    Network {
+        /// Which.
+        tag: u32,
+        /// Whether the first layer counts whatever arrives on it.
+        counted: bool,
+    },
 }
 
 /// A local address and port that belongs to a registry.
@@ -71,6 +104,30 @@ pub struct Registry {
     pub rules: Vec<Rule>,
     /// The rules that name a service tag, in any order.
     pub service_tags: Vec<ServiceTag>,
+    /// What a denied client gets.
+    pub answer: Answer,
+    /// What its own host meets.
+    pub local: Local,
+}
+
+/// What a registry's own host meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Local {
+    /// The rules, as anybody does.
+    Judged,
+    /// Nothing: it may connect.
+    Allowed,
+}
+
+/// What a denied client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing.
+    Silence,
+    /// A reset.
+    Reset,
+    /// The reason, by the responder.
+    Explanation,
 }
 
 /// What datagrams to a guarded port meet.

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use registry_guard_common::Reason;
 
-use crate::naive::{Endpoint, Policy, Registry, Rule, UdpAnswer};
+use crate::naive::{Answer, Endpoint, Local, Policy, Registry, Rule, UdpAnswer};
 use crate::packet::Packet;
 
 /// One packet, from two sources.
@@ -103,7 +103,10 @@ pub fn policy() -> Policy {
         private_endpoints: Vec::new(),
         service_tags: Vec::new(),
         rules: rules.to_vec(),
+        answer: Answer::Silence,
+        local: Local::Judged,
     };
+    let resetting = Registry { answer: Answer::Reset, ..registry.clone() };
     let listening =
         [("203.0.113.10:443", 0), ("[2001:db8::10]:443", 0), ("203.0.113.10:8443", 1), ("[2001:db8::10]:8443", 1)];
     Policy {
@@ -116,6 +119,7 @@ pub fn policy() -> Policy {
             .map(|vtep| vtep.parse::<std::net::IpAddr>().expect("an address").into())
             .to_vec(),
         trusted_services: Vec::new(),
-        registries: vec![registry.clone(), registry],
+        registries: vec![registry, resetting],
+        namespaces: Vec::new(),
     }
 }

@@ -1,7 +1,9 @@
-use rand::Rng;
+use rand::Rng as _;
+
+use super::SmallRng;
 
 /// Changes a frame a little: some bytes or bits, its end, or a piece in the middle.
-pub fn mutate(rng: &mut impl Rng, frame: &mut Vec<u8>) {
+pub fn mutate(rng: &mut SmallRng, frame: &mut Vec<u8>) {
     for _ in 0..rng.random_range(1..=3) {
         if frame.is_empty() {
             return;

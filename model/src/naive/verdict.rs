@@ -24,6 +24,8 @@ pub enum Allowed {
     ByRule,
     /// No rule covers the source, and the default action allows.
     ByDefault,
+    /// The host itself, where the registry lets it; only at the socket.
+    Local,
 }
 
 /// Why a connection is denied.
@@ -41,6 +43,8 @@ pub enum Denied {
     VniZero,
     /// UDP or another datagram transport to a guarded port of a registry that answers none.
     UdpToGuardedPort,
+    /// It arrived on an interface of which nothing is known; only at the socket.
+    UnknownInterface,
 }
 
 /// Why a frame is never legitimate.

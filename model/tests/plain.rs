@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
+use model::attacks::{Source, all, policy};
+use model::naive::{Place, Policy};
+use model::random;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use registry_guard_common::{
     Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, RuleTable, Tables, decide,
     open, parse,
 };
-use tests::attacks::{Source, all, policy};
-use tests::naive::{Place, Policy};
-use tests::random;
 
 const POLICIES: u64 = 500;
 const PACKETS_PER_POLICY: u64 = 1000;

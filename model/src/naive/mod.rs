@@ -5,13 +5,18 @@
 
 mod judge;
 mod policy;
+mod socket;
 mod verdict;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub use policy::{Endpoint, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag, UdpAnswer};
+pub use policy::{
+    Answer, Endpoint, Interface, Local, Namespace, Place, Policy, PrivateEndpoint, Registry, Rule, ServiceTag,
+    UdpAnswer,
+};
+pub use socket::{Fate, Lookup, SocketVerdict};
 pub use verdict::{Allowed, Denied, Illegitimate, Verdict};
 
 impl Policy {
