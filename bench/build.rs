@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ebpf_build::build("bench-ebpf")
+    ebpf_build::build("bench-ebpf", &[])
 }

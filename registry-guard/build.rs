@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ebpf_build::build(ebpf_build::PACKAGE)
+    ebpf_build::build(ebpf_build::PACKAGE, &["another-layout", "another-program"])
 }

@@ -22,14 +22,15 @@ const WATCHED: [&str; 4] =
 const INNER: &str = "REGISTRY_GUARD_EBPF_BUILD";
 
 /// Builds the binary of `package`, a folder of the workspace, into `$OUT_DIR/PACKAGE`: the whole `main` of a build script.
+/// Those of `features` that the build script's own package has been given are handed on.
 ///
 /// It reads the variables that Cargo sets for a build script (`OUT_DIR`, `CARGO_CFG_TARGET_ARCH`,
 /// `CARGO_CFG_TARGET_ENDIAN`), prints the lines that Cargo reads from one, and tells on standard error what went wrong.
 ///
 /// aya-build hands each line of its inner Cargo on as a warning, progress included, and offers no way to change that
 /// Cargo's environment. So the program starts itself once more, in an environment where Cargo tells only what is wrong.
-pub fn build(package: &str) -> ExitCode {
-    let outcome = if env::var_os(INNER).is_some() { build_object(package) } else { build_in_quiet_process() };
+pub fn build(package: &str, features: &[&str]) -> ExitCode {
+    let outcome = if env::var_os(INNER).is_some() { build_object(package, features) } else { build_in_quiet_process() };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,7 +52,7 @@ fn build_in_quiet_process() -> Result<()> {
     Ok(())
 }
 
-fn build_object(package: &str) -> Result<()> {
+fn build_object(package: &str, features: &[&str]) -> Result<()> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("ebpf-build is not inside the workspace")?;
     for watched in WATCHED {
         println!("cargo:rerun-if-changed={}", workspace.join(watched).display());
@@ -60,9 +61,16 @@ fn build_object(package: &str) -> Result<()> {
     println!("cargo:rerun-if-changed={}", linker.path.display());
     let root = workspace.join(package);
     let root_dir = root.to_str().context("the path of the workspace is not UTF-8")?;
-    let package = Package { name: package, root_dir, ..Package::default() };
+    let features: Vec<&str> = features.iter().copied().filter(|feature| is_given(feature)).collect();
+    let package = Package { name: package, root_dir, features: &features, ..Package::default() };
     aya_build::build_ebpf([package], Toolchain::Custom(nightly.name))
         .with_context(|| format!("building the kernel programs with {} and {}", nightly.name, linker.path.display()))
+}
+
+/// Whether Cargo gave the build script's own package this feature.
+fn is_given(feature: &str) -> bool {
+    let variable = feature.to_ascii_uppercase().replace('-', "_");
+    env::var_os(format!("CARGO_FEATURE_{variable}")).is_some()
 }
 
 /// Only rustup itself is beyond `cargo xtask setup`.

@@ -8,6 +8,7 @@
 //! next miss of the cache. Only a leaf compares: a narrow one bit by bit, a wide one by a fingerprint that nobody outside can
 //! compute, so that it needs no further memory. No row lies below a leaf: whatever is more specific is in the trie alone.
 
+use crate::layout::trie_place;
 use crate::{Family, Reason, RuleKey, Tag};
 
 /// Words that are read from a map at once: a line of cache.
@@ -287,7 +288,7 @@ impl Which {
     /// The index of this place for the registry with index `registry`.
     #[inline(always)]
     pub const fn place(self, registry: u32) -> u32 {
-        registry.wrapping_mul(2).wrapping_add(matches!(self, Self::Second) as u32)
+        trie_place(registry, self)
     }
 }
 

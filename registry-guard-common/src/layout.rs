@@ -2,10 +2,13 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::{Family, Reason};
+use crate::{Family, Reason, Which};
+
+/// Whether this is the layout of tests of upgrades, in which maps of the same shape mean something else.
+const ANOTHER: bool = cfg!(feature = "another-layout");
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = if ANOTHER { 1003 } else { 3 };
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
 /// Entries of the map of tries: two for each registry, of which one is in force.
@@ -49,7 +52,18 @@ pub const fn responder_socket(namespace: u8, family: Family) -> u32 {
         Family::V4 => 0,
         Family::V6 => 1,
     };
-    namespace as u32 * 2 + family
+    if ANOTHER { family * MAX_NAMESPACES + namespace as u32 } else { namespace as u32 * 2 + family }
+}
+
+/// Index of one of the two places of a registry's trie.
+#[inline(always)]
+pub(crate) const fn trie_place(registry: u32, which: Which) -> u32 {
+    let which = matches!(which, Which::Second) as u32;
+    if ANOTHER {
+        which.wrapping_mul(MAX_REGISTRIES).wrapping_add(registry)
+    } else {
+        registry.wrapping_mul(2).wrapping_add(which)
+    }
 }
 
 /// The index of the counter of `reason`, for one registry or for none.

@@ -73,6 +73,7 @@ impl Interfaces {
                 }
             }
         }
+        renew_others(config, kernel, program, links);
     }
 
     fn attached(&mut self, link: &Link, attachment: &Attachment) {
@@ -130,6 +131,24 @@ impl Interfaces {
             }
         });
         named.chain(others).collect()
+    }
+}
+
+/// Has `program` decide wherever an earlier agent's does, also where config.toml names the interface no longer: what decided there
+/// would go on with the tables of its own time if those of this agent have another layout.
+fn renew_others(config: &Config, kernel: &mut Kernel, program: u32, links: &[Link]) {
+    let is_named = |link: &Link| named(config).any(|(name, _)| name == link.name);
+    let linked = match kernel.linked() {
+        Ok(linked) => linked,
+        Err(problem) => return error!(%problem, "cannot see which interfaces are guarded"),
+    };
+    let is_old = |link: &&Link| {
+        linked.contains(&link.index) && !is_named(link) && link.xdp.is_none_or(|xdp| xdp.program != program)
+    };
+    for link in links.iter().filter(is_old) {
+        if let Err(problem) = kernel.renew(link.index) {
+            error!(interface = link.name, %problem, "an earlier version of the program goes on deciding here");
+        }
     }
 }
 

@@ -205,6 +205,13 @@ impl Agent {
         if gone > 0 {
             warn!(gone, "network namespaces of registries are gone, or are not in config.toml any more");
         }
+        let replaced = kernel.forget_other_layouts()?;
+        if !replaced.is_empty() {
+            info!(
+                ?replaced,
+                "maps of another layout are replaced: counters, hits and what is known of open connections begin anew"
+            );
+        }
         let is_inherited = layer.inherited_until.is_some_and(|until| Instant::now() < until);
         let is_told = self.responder_is_present() || !self.wants_responder() || is_inherited;
         let is_blind = self.config().registries.iter().any(|registry| self.0.blind_spots.hide(&registry.name));

@@ -73,6 +73,16 @@ impl Kernel {
         Ok(attachment)
     }
 
+    /// Replaces the version of the program that is on an interface by a pinned link. A link that has lost its interface to
+    /// another one of the same index is unpinned, and nothing is put on that.
+    pub fn renew(&mut self, ifindex: u32) -> Result<(), AttachError> {
+        let pin = self.pins.link(ifindex);
+        if !replace(program(&mut self.ebpf)?, &pin)? {
+            unpin(&pin)?;
+        }
+        Ok(())
+    }
+
     /// Unpins links on interfaces that are gone, and returns their indexes; the kernel keeps such a link, but it enforces
     /// nothing. `present` is a hint: a list can miss an interface, so the kernel is asked about each that is not in it.
     pub fn forget_interfaces(&mut self, present: &[u32]) -> Result<Vec<u32>, KernelError> {

@@ -58,6 +58,17 @@ pub(super) fn run_on_context(program: BorrowedFd<'_>, context: &mut [u8]) -> io:
 
 /// The inode of the network namespace that a link is attached to; 0 once that is gone.
 pub(super) fn namespace_of_link(link: BorrowedFd<'_>) -> io::Result<u32> {
+    let info = link_info(link)?;
+    // SAFETY: the caller's link is one of a network namespace, and all parts of the union are numbers anyway.
+    Ok(unsafe { info.__bindgen_anon_1.netns.netns_ino })
+}
+
+/// The identifier of the program that a link runs.
+pub(super) fn program_of_link(link: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(link_info(link)?.prog_id)
+}
+
+fn link_info(link: BorrowedFd<'_>) -> io::Result<bpf_link_info> {
     // SAFETY: every field is a number, for which zero is a value.
     let mut info: bpf_link_info = unsafe { mem::zeroed() };
     let mut attr = zeroed();
@@ -65,8 +76,7 @@ pub(super) fn namespace_of_link(link: BorrowedFd<'_>) -> io::Result<u32> {
     attr.info.info_len = u32::try_from(size_of::<bpf_link_info>()).map_err(io::Error::other)?;
     attr.info.info = (&raw mut info) as u64;
     call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
-    // SAFETY: the caller's link is one of a network namespace, and all parts of the union are numbers anyway.
-    Ok(unsafe { info.__bindgen_anon_1.netns.netns_ino })
+    Ok(info)
 }
 
 /// The identifiers of all `sk_lookup` programs in a network namespace.

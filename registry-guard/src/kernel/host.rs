@@ -29,6 +29,10 @@ pub struct HostTables {
     pub budgets: BTreeMap<u32, Budget>,
 }
 
+/// A second of the kernel's monotonic clock that is over: nobody has vouched for namespaces in a map that was just made, although an
+/// earlier agent may have left connections that end there, by the maps of another layout.
+const LONG_AGO: u32 = 1;
+
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
     ports: Array<MapData, GuardedPorts>,
@@ -49,6 +53,8 @@ impl HostMaps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let settings = Array::try_from(take(ebpf, "SETTINGS")?)?;
         let inherited: Settings = settings.get(&0, 0)?;
+        // UDP port 0 is nobody's.
+        let is_fresh = inherited.vxlan_port() == 0;
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
             ports: Array::try_from(take(ebpf, "GUARDED_PORTS")?)?,
@@ -60,7 +66,7 @@ impl HostMaps {
             local_addresses: HashMap::try_from(take(ebpf, "LOCAL_ADDRESSES")?)?,
             vxlan_port: inherited.vxlan_port(),
             second_layer_stands: inherited.second_layer_stands(0),
-            vouched_until: inherited.until(),
+            vouched_until: if is_fresh { LONG_AGO } else { inherited.until() },
             in_force: None,
         })
     }

@@ -9,6 +9,7 @@ mod events;
 mod flows;
 mod front_map;
 mod host;
+mod layouts;
 mod lookup_context;
 mod mapped;
 mod object;

@@ -41,6 +41,9 @@ pub(super) const MAPS: [&str; 19] = [
     "RESPONDERS",
 ];
 
+/// What the name of a folder of maps begins with; the version of their layout follows.
+const MAPS_OF_LAYOUT: &str = "maps-v";
+
 /// A folder of pins that this process alone may change.
 #[derive(Debug)]
 pub struct Pins {
@@ -69,7 +72,15 @@ impl Pins {
 
     /// The maps of this layout: another version finds none of them.
     fn maps(&self) -> PathBuf {
-        self.root.join(format!("maps-v{LAYOUT_VERSION}"))
+        self.root.join(format!("{MAPS_OF_LAYOUT}{LAYOUT_VERSION}"))
+    }
+
+    /// The folders of maps of other layouts, which an agent of another version has left.
+    pub(super) fn other_layouts(&self) -> Result<Vec<PathBuf>, KernelError> {
+        let folders = names(&self.root)?.into_iter().filter(|name| name.starts_with(MAPS_OF_LAYOUT));
+        let mut folders: Vec<PathBuf> = folders.map(|name| self.root.join(name)).collect();
+        folders.retain(|folder| *folder != self.maps());
+        Ok(folders)
     }
 
     /// Where the map `name` is pinned.

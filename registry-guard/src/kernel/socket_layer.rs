@@ -50,6 +50,11 @@ impl SocketLayer {
         let program_id = program.info()?.id();
         Ok(Self { ebpf, program_id })
     }
+
+    /// The kernel's identifier of this copy.
+    pub(super) const fn program_id(&self) -> u32 {
+        self.program_id
+    }
 }
 
 impl Kernel {
