@@ -68,14 +68,7 @@ fn status_of_tags(agent: &Agent) -> Result<Value> {
 }
 
 fn stop(traffic: Vec<Traffic>) -> Result<Attempts> {
-    traffic.into_iter().map(Traffic::stop).try_fold(Attempts::default(), |sum, one| {
-        let one = one?;
-        Ok(Attempts {
-            connected: sum.connected + one.connected,
-            refused: sum.refused + one.refused,
-            timed_out: sum.timed_out + one.timed_out,
-        })
-    })
+    traffic.into_iter().map(Traffic::stop).sum()
 }
 
 fn mebibytes(bytes: u64) -> u64 {

@@ -76,16 +76,7 @@ impl Crowd {
     }
 
     fn stop(self, what: &str) -> Result<()> {
-        let sum = |traffic: Vec<Traffic>| -> Result<Attempts> {
-            traffic.into_iter().map(Traffic::stop).try_fold(Attempts::default(), |sum, one| {
-                let one = one?;
-                Ok(Attempts {
-                    connected: sum.connected + one.connected,
-                    refused: sum.refused + one.refused,
-                    timed_out: sum.timed_out + one.timed_out,
-                })
-            })
-        };
+        let sum = |traffic: Vec<Traffic>| traffic.into_iter().map(Traffic::stop).sum::<Result<Attempts>>();
         let (allowed, denied) = (sum(self.allowed)?, sum(self.denied)?);
         println!(
             "{what}: allowed {} connected, {} failed; denied {} refused, {} connected",

@@ -1,6 +1,6 @@
 //! The binary under test, freshly built.
 
-use std::{io::BufReader, path::PathBuf, process::Stdio};
+use std::{fs, io::BufReader, path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::Message;
@@ -29,10 +29,37 @@ impl Profile {
     }
 }
 
+/// Other builds, for tests of upgrades: the feature of each, and the variable that tells tests where it is.
+const OTHERS: [(&str, &str); 2] = [
+    ("another-layout", "REGISTRY_GUARD_BIN_ANOTHER_LAYOUT"),
+    ("another-program", "REGISTRY_GUARD_BIN_ANOTHER_PROGRAM"),
+];
+
 /// Builds `registry-guard`, the kernel programs inside it included, and returns its path.
 ///
 /// The tests and the demo are built along with it, so that whatever both depend on is built once.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    cargo_build(profile.flag().as_slice())
+}
+
+/// Builds `registry-guard` in each other form, and returns the variables that name the results. Cargo has one place for all of
+/// them, so this comes before [`build`].
+pub(crate) fn build_others() -> Result<Vec<(&'static str, PathBuf)>> {
+    OTHERS
+        .into_iter()
+        .map(|(feature, variable)| {
+            let built = cargo_build(&["--bin", "registry-guard", "--features", &format!("registry-guard/{feature}")])?;
+            let kept = built.with_file_name(format!("registry-guard-{feature}"));
+            // Whoever runs the one before goes on with it.
+            let aside = kept.with_extension("new");
+            fs::copy(&built, &aside).and_then(|_| fs::rename(&aside, &kept)).context("keeping another build")?;
+            Ok((variable, kept))
+        })
+        .collect()
+}
+
+/// Dependencies are built with the features that both packages want, also where only one is built.
+fn cargo_build(arguments: &[&str]) -> Result<PathBuf> {
     let mut child = workspace::cargo()
         .args([
             "build",
@@ -42,7 +69,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
             "tests",
             "--message-format=json-render-diagnostics",
         ])
-        .args(profile.flag())
+        .args(arguments)
         .stdout(Stdio::piped())
         .spawn()
         .context("starting cargo build")?;

@@ -26,12 +26,14 @@ pub(crate) struct Arguments {
 /// Runs the tests and counts what they did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::run_as_root("the tests create network namespaces and load BPF programs", "test")?;
+    let others = guard_binary::build_others()?;
     let binary = guard_binary::build(Profile::Dev)?;
 
     let started = Instant::now();
     let mut child = workspace::cargo()
         .args(cargo_arguments(&arguments.passed_on))
         .env(guard_binary::VARIABLE, &binary)
+        .envs(others)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,6 +1,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -61,10 +62,20 @@ impl Agent {
         ensure!(self.daemon.is_none(), "the agent runs already");
         let mut daemon = Daemon::start(&mut self.run_command(), &self.folder.join("log"))?;
         daemon
-            .wait_until(Self::LIMIT, || self.cli(["status"]).is_ok_and(|ran| ran.success()))
+            .wait_until(Self::LIMIT, || self.listens() && self.cli(["status"]).is_ok_and(|ran| ran.success()))
             .context("starting the agent")?;
         self.daemon = Some(daemon);
         Ok(())
+    }
+
+    /// Whether somebody listens at the control socket, which costs less to see than to ask.
+    fn listens(&self) -> bool {
+        UnixStream::connect(self.socket()).is_ok()
+    }
+
+    /// What is started from now on.
+    pub fn install(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
     }
 
     /// What starts the agent; for tests that want to see it fail.
@@ -192,6 +203,26 @@ impl Agent {
     /// Where it runs.
     pub(super) fn host(&self) -> &Namespace {
         &self.host
+    }
+}
+
+/// Another build of the program: its maps have another layout, or only its programs are others. `cargo xtask test` makes both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnotherBuild {
+    /// Its maps mean something else.
+    Layout,
+    /// The same maps, other programs.
+    Program,
+}
+
+impl AnotherBuild {
+    /// Where it is, unless these tests were started without `cargo xtask test`.
+    pub fn path(self) -> Option<PathBuf> {
+        let variable = match self {
+            Self::Layout => "REGISTRY_GUARD_BIN_ANOTHER_LAYOUT",
+            Self::Program => "REGISTRY_GUARD_BIN_ANOTHER_PROGRAM",
+        };
+        env::var_os(variable).map(PathBuf::from)
     }
 }
 

@@ -37,13 +37,25 @@ pub fn connect(source: IpAddr, destination: SocketAddr, timeout: Duration) -> Re
 
 /// Opens a TCP connection from `source`, in the network namespace of the calling thread; it works from any thread then.
 pub fn open(source: IpAddr, destination: SocketAddr, timeout: Duration) -> Result<TcpStream> {
+    match try_open(source, destination, timeout)? {
+        Ok(stream) => Ok(stream),
+        Err(outcome) => bail!("connecting from {source} to {destination}: {outcome:?}"),
+    }
+}
+
+/// As [`open`]; where no connection is made, the inner error says what came of it.
+pub(super) fn try_open(
+    source: IpAddr,
+    destination: SocketAddr,
+    timeout: Duration,
+) -> Result<std::result::Result<TcpStream, Outcome>> {
     match attempt(source, destination, timeout)? {
         (Outcome::Connected, stream) => {
             let stream = TcpStream::from(stream);
             stream.set_nonblocking(false)?;
-            Ok(stream)
+            Ok(Ok(stream))
         }
-        (outcome, _) => bail!("connecting from {source} to {destination}: {outcome:?}"),
+        (outcome, _) => Ok(Err(outcome)),
     }
 }
 

@@ -124,11 +124,16 @@ impl GuardConfig {
         Self { deny_response: "reset", ..self }
     }
 
+    /// A denied connection is answered with 403 by a responder that runs as [`GuardConfig::RESPONDER_USER`], without TLS as the
+    /// registry itself.
+    pub fn forbidden_plainly(self) -> Self {
+        Self { deny_response: "forbidden", responder_user: Some(Self::RESPONDER_USER), ..self }
+    }
+
     /// A denied connection is answered with 403 by a responder that runs as [`GuardConfig::RESPONDER_USER`] and shows the
     /// registry's own certificate.
     pub fn forbidden(self, certificate: &Certificate) -> Self {
-        let forbidden = Self { deny_response: "forbidden", responder_user: Some(Self::RESPONDER_USER), ..self };
-        forbidden
+        self.forbidden_plainly()
             .registry_line(format!("certificate = \"{}\"", certificate.chain().display()))
             .registry_line(format!("key = \"{}\"", certificate.key().display()))
     }
