@@ -107,8 +107,8 @@ fn touched(before: &Policy, edit: &Edit) -> Vec<String> {
     match (edit.subject(), edit) {
         (Subject::Registry(registry), _) => vec![registry.to_owned()],
         (Subject::Network(network), _) => naming(before, network),
-        (Subject::ServiceTags, Edit::ImportServiceTags(after)) => with_other_prefixes(before, after),
-        (Subject::ServiceTags, _) => Vec::new(),
+        (Subject::ServiceTags, Edit::ImportServiceTags(after)) => with_other_prefixes(before, Some(after)),
+        (Subject::ServiceTags, _) => with_other_prefixes(before, None),
     }
 }
 
@@ -123,8 +123,9 @@ fn naming(policy: &Policy, network: &str) -> Vec<String> {
 }
 
 /// The registries with a rule whose service tag has other prefixes in `after`.
-fn with_other_prefixes(before: &Policy, after: &ServiceTags) -> Vec<String> {
-    let other = |rule: &ServiceTagRule| before.service_tag_prefixes(&rule.tag) != after.prefixes(&rule.tag);
+fn with_other_prefixes(before: &Policy, after: Option<&ServiceTags>) -> Vec<String> {
+    let prefixes = |tag: &str| after.map_or(&[][..], |after| after.prefixes(tag));
+    let other = |rule: &ServiceTagRule| before.service_tag_prefixes(&rule.tag) != prefixes(&rule.tag);
     let concerned = before.registries.iter().filter(|(_, registry)| registry.service_tag_rules.iter().any(other));
     concerned.map(|(name, _)| name.clone()).collect()
 }

@@ -3,15 +3,18 @@
 use std::panic::resume_unwind;
 use std::sync::PoisonError;
 use std::thread::{self, ScopedJoinHandle};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use humantime::format_rfc3339_seconds;
 use tracing::{error, info};
 
 use super::enforcement::Enforcement;
-use super::{Agent, AgentError, Changed};
+use super::moment::Moment;
+use super::{Agent, AgentError, Author, Changed, Terms, UnconfirmedStatus};
 use crate::kernel::KernelError;
 use crate::plan::{Plan, plan};
-use crate::policy::{Change, Edit, Policy, Subject};
+use crate::policy::{Change, Edit, Limits, Policy, Subject, Undo, outline};
+use crate::store::{Entry, Revision, Unconfirmed};
 
 impl Agent {
     /// Makes a change and returns after the kernel enforces it. Blocks.
@@ -19,8 +22,8 @@ impl Agent {
     /// # Errors
     ///
     /// See [`AgentError`]; nothing has changed then.
-    pub fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
-        self.change_seen(if_match, change, |_, _| ()).map(|(changed, ())| changed)
+    pub fn change(&self, terms: &Terms<'_>, change: &Change) -> Result<Changed, AgentError> {
+        self.change_seen(terms, change, |_, _| ()).map(|(changed, ())| changed)
     }
 
     /// As [`Agent::change`]; also returns what `look` makes of the policy before the change and of the edits that it amounts
@@ -31,20 +34,37 @@ impl Agent {
     /// See [`AgentError`]; nothing has changed then.
     pub fn change_seen<T>(
         &self,
-        if_match: Option<&str>,
+        terms: &Terms<'_>,
         change: &Change,
+        look: impl FnOnce(&Policy, &[Edit]) -> T,
+    ) -> Result<(Changed, T), AgentError> {
+        self.carry_out(terms, change, &self.0.limits, None, look)
+    }
+
+    /// As [`Agent::change_seen`], within these limits; `why` stands before what the history tells.
+    pub(super) fn carry_out<T>(
+        &self,
+        terms: &Terms<'_>,
+        change: &Change,
+        limits: &Limits,
+        why: Option<&str>,
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(Changed, T), AgentError> {
         let begun = Instant::now();
         let mut store = self.store();
+        let store = store.as_mut().ok_or_else(|| self.lost_store())?;
         if self.is_detached() {
             return Err(AgentError::Detached);
         }
-        let (revision, edits, seen) = self.look_at(if_match, change, look)?;
+        self.refuse_while_unconfirmed(change)?;
+        let (revision, edits, seen) = self.look_at(terms.if_match, change, limits, look)?;
         if edits.is_empty() {
             return Ok((Changed::nothing(revision), seen));
         }
         let revision = revision + 1;
+        let unconfirmed = terms.confirm_within.map(|within| Unconfirmed::starting(revision, within, &Moment::now()));
+        let entry = self.read(|policy| entry(policy, &edits, revision, terms.author, why));
+        let undo = self.read(|policy| Undo::of(policy, &edits));
         let (plan, concerned) = self.read(|policy| {
             let plan = plan(policy, &edits, &self.0.trusted);
             let concerned = plan.may_deny(policy);
@@ -66,7 +86,8 @@ impl Agent {
             // Tables are built while the store writes.
             let mut prepared =
                 Some(if after.is_some() { Prepared::Soon(scope.spawn(prepare)) } else { Prepared::Now(prepare()) });
-            store.commit(revision, &edits, &mut || {
+            let revision = Revision { edits: &edits, entry: &entry, undo: &undo, unconfirmed: unconfirmed.as_ref() };
+            store.commit(&revision, &mut || {
                 let mut enforcement = prepared.take().map_or(Ok(Enforcement::Nothing), Prepared::wait)?;
                 let mut kernel = self.kernel();
                 kernel.clear_rule_hits(&fresh)?;
@@ -76,15 +97,20 @@ impl Agent {
             })
         });
         let at = Instant::now();
-        if let Err(problem) = stored {
-            if let Some((enforcement, _)) = &mut in_force
-                && let Err(problem) = enforcement.undo(&mut self.kernel())
-            {
-                error!(%problem, "the kernel enforces a change that could not be stored; start the agent again");
+        let oldest = match stored {
+            Ok(oldest) => oldest,
+            Err(problem) => {
+                if let Some((enforcement, _)) = &mut in_force
+                    && let Err(problem) = enforcement.undo(&mut self.kernel())
+                {
+                    error!(%problem, "the kernel enforces a change that could not be stored; start the agent again");
+                }
+                return Err(problem.into());
             }
-            return Err(problem.into());
-        }
+        };
         self.adopt(after, &edits, revision);
+        self.0.history.add(entry, oldest);
+        self.0.unconfirmed.send_replace(unconfirmed);
         self.0.stored.notify_one();
         let enforced = in_force.map(|(_, enforced)| enforced);
         let took = |moment: Instant| moment.duration_since(begun);
@@ -106,11 +132,14 @@ impl Agent {
     /// Those of the change itself that are known before the store and the kernel are asked.
     pub fn preview<T>(
         &self,
-        if_match: Option<&str>,
+        terms: &Terms<'_>,
         change: &Change,
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(Changed, T), AgentError> {
-        let (revision, edits, seen) = self.look_at(if_match, change, look)?;
+        if let Some(problem) = self.store_problem() {
+            return Err(AgentError::LostStore(problem));
+        }
+        let (revision, edits, seen) = self.look_at(terms.if_match, change, &self.0.limits, look)?;
         Ok((Changed { changed: !edits.is_empty(), ..Changed::nothing(revision) }, seen))
     }
 
@@ -118,14 +147,25 @@ impl Agent {
         &self,
         if_match: Option<&str>,
         change: &Change,
+        limits: &Limits,
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(u64, Vec<Edit>, T), AgentError> {
         self.read(|policy| {
             require(if_match, policy.revision)?;
-            let edits = policy.validate(change, &self.0.limits)?;
+            let edits = policy.validate(change, limits)?;
             let seen = look(policy, &edits);
             Ok((policy.revision, edits, seen))
         })
+    }
+
+    /// While a change is to be confirmed, the way back must lead to what was before it.
+    fn refuse_while_unconfirmed(&self, change: &Change) -> Result<(), AgentError> {
+        match self.unconfirmed() {
+            Some(UnconfirmedStatus { revision, confirm_by, .. }) if !matches!(change, Change::RollBack(_)) => {
+                Err(AgentError::Unconfirmed { revision, confirm_by })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the model what the store and the kernel already hold.
@@ -158,6 +198,32 @@ impl Prepared<'_> {
 /// The counters that new rules start with at zero, also those that do not decide yet.
 fn fresh_counters(before: &Policy, edits: &[Edit]) -> Vec<u32> {
     edits.iter().flat_map(Edit::counters).filter(|counter| !before.counters.contains(*counter)).collect()
+}
+
+/// What the history tells of a change.
+pub(super) fn entry(policy: &Policy, edits: &[Edit], revision: u64, author: &Author, why: Option<&str>) -> Entry {
+    let mut registries = Vec::new();
+    for edit in edits {
+        match edit.subject() {
+            Subject::Registry(name) if registries.iter().any(|known| known == name) => {}
+            Subject::Registry(name) => registries.push(name.to_owned()),
+            // What all share is about all.
+            Subject::Network(_) | Subject::ServiceTags => {
+                registries.clear();
+                break;
+            }
+        }
+    }
+    let outline = outline(policy, edits);
+    let Author { who, origin } = author.clone();
+    Entry {
+        revision,
+        made: format_rfc3339_seconds(SystemTime::now()).to_string(),
+        who,
+        origin,
+        what: why.map_or(outline.clone(), |why| format!("{why}: {outline}")),
+        registries,
+    }
 }
 
 /// What the edits change, each once.

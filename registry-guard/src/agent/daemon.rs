@@ -20,18 +20,19 @@ use tracing_subscriber::EnvFilter;
 use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
 use super::denied_log::DeniedLog;
+use super::history::History;
 use super::interfaces::{Interfaces, preflight};
 use super::no_core::forbid_cores;
+use super::opened_store::{self, Opened};
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, Operations, host, service_tags, steering, tidy};
+use super::{Agent, Denials, Inner, InterfaceStatus, Operations, host, service_tags, steering, tidy, unconfirmed};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
 use crate::kernel::{Kernel, KernelError, LoadedTable, Pins, pinned_links};
 use crate::netlink::Links;
 use crate::policy::{Policy, Registry};
-use crate::store::{SqliteStore, Store};
 
 /// A link can lose its interface, or an interface its program, without a message.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -74,10 +75,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let present = links.lister().list().await?;
     preflight(&config, &present, &pinned_links(&options.pins))?;
     let pins = Pins::take(&options.pins)?;
-    let mut store = SqliteStore::open(&options.state)?;
-    let names: Vec<String> = config.registries.iter().map(|registry| registry.name.clone()).collect();
-    let policy = store.load(&names)?;
-    let operations = Operations::new(store.written());
+    let written = Arc::default();
+    let Opened { store, policy, history, unconfirmed } = opened_store::open(&options.state, &config, &written)?;
+    let operations = Operations::new(written);
     debug!(took = ?begun.elapsed(), "policy read");
     refuse_lost_counters(&policy, limits.rules)?;
     let listener = api::bind(&options.socket)?;
@@ -103,7 +103,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         config,
         limits,
         trusted,
-        store: Mutex::new(Box::new(store)),
+        store: Mutex::new(Some(Box::new(store))),
+        store_problem: RwLock::new(None),
+        history: History::new(history),
+        unconfirmed: watch::Sender::new(unconfirmed),
         policy: RwLock::new(policy),
         kernel: Mutex::new(kernel),
         interfaces: Mutex::new(Interfaces::default()),
@@ -138,6 +141,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
     tokio::spawn(tidy::follow(agent.clone()));
+    tokio::spawn(unconfirmed::follow(agent.clone()));
     tokio::spawn(service_tags::follow(agent.clone()));
     tokio::spawn(second_layer::vouch(agent.clone()));
     tokio::spawn(blind_spots::follow(agent.clone()));

@@ -36,9 +36,55 @@ pub enum AgentError {
     /// The kernel did not take the change, or did not answer.
     #[error("{0}")]
     Kernel(String),
+    /// No such revision is remembered.
+    #[error(
+        "revision {asked} is not known; accepted: {earliest} to {newest} (`registry-guard history`; config.toml says how much is remembered, `history.revisions` and `history.megabytes`)"
+    )]
+    RevisionUnknown {
+        /// The revision asked for.
+        asked: u64,
+        /// The earliest that is known.
+        earliest: u64,
+        /// The one in force.
+        newest: u64,
+    },
+    /// Another change is to be confirmed first.
+    #[error(
+        "revision {revision} is to be confirmed by {confirm_by}, and nothing else can be changed until then; `registry-guard confirm` lets it stand, `registry-guard rollback` takes it back"
+    )]
+    Unconfirmed {
+        /// The revision that is to be confirmed.
+        revision: u64,
+        /// Until when.
+        confirm_by: String,
+    },
+    /// There is nothing to confirm, or another revision.
+    #[error("{}", nothing_to_confirm(*asked, *unconfirmed))]
+    NothingToConfirm {
+        /// The revision that was to be confirmed, if one was named.
+        asked: Option<u64>,
+        /// The one that could be.
+        unconfirmed: Option<u64>,
+    },
+    /// The store cannot be used, so nobody knows what the policy is.
+    #[error(
+        "{0}; nothing can be changed until `registry-guard restore --from last-good` (or --from FILE) has put a policy in its place, and what was enforced stays enforced"
+    )]
+    LostStore(String),
     /// Enforcement was given up with `detach`; only a new start takes it up again.
     #[error("this agent was detached and enforces nothing; start it again first")]
     Detached,
+}
+
+fn nothing_to_confirm(asked: Option<u64>, unconfirmed: Option<u64>) -> String {
+    match (asked, unconfirmed) {
+        (Some(asked), Some(other)) => format!("revision {asked} is not to be confirmed; accepted: {other}"),
+        (Some(asked), None) => format!("revision {asked} is not to be confirmed, nor is any other"),
+        (None, _) => {
+            "nothing is to be confirmed: the last change was confirmed already, was taken back, or was made for good"
+                .to_owned()
+        }
+    }
 }
 
 impl From<KernelError> for AgentError {

@@ -13,10 +13,13 @@ mod denied_log;
 mod deserted;
 mod enforcement;
 mod error;
+mod history;
 mod host;
 mod interfaces;
 mod memory;
+mod moment;
 mod no_core;
+mod opened_store;
 mod operations;
 mod question;
 mod report;
@@ -26,7 +29,9 @@ mod second_layer;
 mod service_tags;
 mod status;
 mod steering;
+mod terms;
 mod tidy;
+mod unconfirmed;
 mod zones;
 
 use std::path::Path;
@@ -44,15 +49,19 @@ pub use self::change::require;
 pub use self::denial::{Denial, DenialLayer, DenialResponse};
 pub use self::denials::{Denials, Entry, Follower, LeftOut, MOST_FOLLOWERS, RECENT_DENIALS, Told, TooManyFollowers};
 pub use self::error::AgentError;
+pub use self::history::{HistoryReport, RevisionReport};
 pub use self::operations::{Operation, OperationError, OperationStatus, Operations};
 pub use self::report::{
     CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
     ServiceTagsStatus, State, Status,
 };
 pub use self::service_tags::Imported;
+pub use self::terms::{Author, Terms};
+pub use self::unconfirmed::UnconfirmedStatus;
 
 use self::accounts::Accounts;
 use self::blind_spots::BlindSpots;
+use self::history::History;
 use self::interfaces::Interfaces;
 use self::revocation::Revocations;
 use self::second_layer::SecondLayer;
@@ -61,7 +70,7 @@ use crate::config::Config;
 use crate::kernel::{Kernel, detach_pins as unpin_all, interface_name};
 use crate::netlink::{Link, Lister};
 use crate::policy::{Limits, Policy};
-use crate::store::Store;
+use crate::store::{Store, Unconfirmed};
 
 /// The agent. Clones share it.
 #[derive(Clone)]
@@ -72,8 +81,14 @@ struct Inner {
     limits: Limits,
     /// Where the trusted services of `config` come from.
     trusted: TrustedPrefixes,
-    /// Held while a change is carried out, so there is one at a time.
-    store: Mutex<Box<dyn Store>>,
+    /// Held while a change is carried out, so there is one at a time. Absent while it cannot be used.
+    store: Mutex<Option<Box<dyn Store>>>,
+    /// Why the store cannot be used, if so. Until it can, `policy` knows the registries and nothing of who may reach them.
+    store_problem: RwLock<Option<String>>,
+    /// What the store remembers.
+    history: History,
+    /// The change that is to be confirmed.
+    unconfirmed: watch::Sender<Option<Unconfirmed>>,
     /// Held for writing for moments only, by whoever holds the store.
     policy: RwLock<Policy>,
     /// Held for moments only; never while tables are built.
@@ -140,6 +155,18 @@ impl Agent {
     /// Looks at the policy. Never waits for a change that is being built.
     pub fn read<R>(&self, look: impl FnOnce(&Policy) -> R) -> R {
         look(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The policy in force; later changes do not show in it.
+    ///
+    /// # Errors
+    ///
+    /// If nobody knows it, since the store cannot be used.
+    pub fn policy(&self) -> Result<Policy, AgentError> {
+        match self.store_problem() {
+            Some(problem) => Err(AgentError::LostStore(problem)),
+            None => Ok(self.read(Policy::clone)),
+        }
     }
 
     /// The configuration this agent was started with.
@@ -211,8 +238,17 @@ impl Agent {
     }
 
     /// Whoever holds it is the only one who changes anything.
-    fn store(&self) -> MutexGuard<'_, Box<dyn Store>> {
+    fn store(&self) -> MutexGuard<'_, Option<Box<dyn Store>>> {
         self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the store cannot be used, if so.
+    fn store_problem(&self) -> Option<String> {
+        self.0.store_problem.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn lost_store(&self) -> AgentError {
+        AgentError::LostStore(self.store_problem().unwrap_or_default())
     }
 
     fn kernel(&self) -> MutexGuard<'_, Kernel> {

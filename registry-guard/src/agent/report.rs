@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::OperationStatus;
+use super::{OperationStatus, UnconfirmedStatus};
 use crate::netlink::RunningMode;
 use crate::policy::{Action, BypassOptions, PublicNetworkAccess};
 
@@ -73,6 +73,9 @@ pub struct Status {
     pub problems: Vec<String>,
     /// The revision of the policy, which the kernel enforces.
     pub revision: u64,
+    /// The change that is to be confirmed, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<UnconfirmedStatus>,
     /// Connections destroyed since this agent was started, because a change denied their source.
     pub destroyed_connections: u64,
     /// The version of this agent.

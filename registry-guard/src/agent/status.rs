@@ -87,6 +87,7 @@ impl Agent {
             },
             problems,
             revision,
+            unconfirmed: self.unconfirmed(),
             destroyed_connections: self.0.revocations.destroyed(),
             version: env!("CARGO_PKG_VERSION"),
             program: ProgramStatus {

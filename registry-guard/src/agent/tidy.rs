@@ -20,12 +20,12 @@ pub(super) async fn follow(agent: Agent) {
         while begun.elapsed() < AT_LATEST && timeout(QUIET, agent.0.stored.notified()).await.is_ok() {}
         let tidying = agent.clone();
         let tidied = tokio::task::spawn_blocking(move || {
-            let tidied = tidying.store().tidy();
+            let tidied = tidying.store().as_mut().map_or(Ok(None), |store| store.tidy());
             memory::give_back();
             tidied
         });
         match tidied.await {
-            Ok(Ok(())) => {}
+            Ok(Ok(_)) => {}
             Ok(Err(problem)) => warn!(%problem, "the log of the policy store grows until it can be put in order"),
             Err(_) => return,
         }

@@ -9,7 +9,8 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::agent::Changed;
+use super::confirm::CONFIRM_BY;
+use crate::agent::{Changed, UnconfirmedStatus};
 
 /// Present if the request changed the policy, or found it as asked for.
 pub(crate) const DESTROYED_CONNECTIONS: HeaderName = HeaderName::from_static("x-destroyed-connections");
@@ -20,12 +21,12 @@ pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-tim
 
 /// The change of one request; empty until there was one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Noted(Arc<OnceLock<Changed>>);
+pub(super) struct Noted(Arc<OnceLock<(Changed, Option<UnconfirmedStatus>)>>);
 
 impl Noted {
-    /// Notes what became of the change. A request makes one.
-    pub(super) fn note(&self, changed: &Changed) {
-        self.0.get_or_init(|| *changed);
+    /// Notes what became of the change, and whether it is to be confirmed. A request makes one.
+    pub(super) fn note(&self, changed: &Changed, unconfirmed: Option<UnconfirmedStatus>) {
+        self.0.get_or_init(|| (*changed, unconfirmed));
     }
 }
 
@@ -35,7 +36,12 @@ pub(super) async fn report(mut request: Request, next: Next) -> Response {
     let noted = Noted::default();
     request.extensions_mut().insert(noted.clone());
     let mut response = next.run(request).await;
-    if let Some(changed) = noted.0.get() {
+    if let Some((changed, unconfirmed)) = noted.0.get() {
+        if let Some(UnconfirmedStatus { revision, confirm_by, .. }) = unconfirmed
+            && let Ok(value) = HeaderValue::try_from(format!("{revision} {confirm_by}"))
+        {
+            response.headers_mut().insert(CONFIRM_BY, value);
+        }
         response.headers_mut().insert(DESTROYED_CONNECTIONS, HeaderValue::from(changed.destroyed));
         if let Some(timing) = timing(changed, begun) {
             response.headers_mut().insert(SERVER_TIMING, timing);

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::answer::{Answer, blocking, ok};
-use super::backend::Shared;
+use super::backend::{Shared, known};
 use super::body::Body;
 use super::segment::Segments;
 use crate::policy::PolicyError;
@@ -23,7 +23,7 @@ struct Question {
 pub(super) async fn check(State(agent): State<Shared>, Segments(registry): Segments<String>, body: Body) -> Answer {
     blocking(move || {
         let question: Question = body.read()?;
-        agent.policy().find_registry(&registry)?;
+        known(&*agent, &registry)?;
         let source = address("source", &question.source)?;
         let destination = question.destination.map(|text| address("destination", &text)).transpose()?;
         let vni = question.vni.map(vni).transpose()?;

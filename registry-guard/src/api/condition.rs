@@ -1,19 +1,25 @@
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use tracing::info;
 
+use super::author::author;
 use super::backend::Backend;
 use super::caller::Caller;
 use super::change_headers::Noted;
+use super::confirm;
 use super::refusal::{INVALID_HEADER, Refusal};
 use super::request_log::CorrelationId;
-use crate::agent::{Changed, Imported};
+use crate::agent::{AgentError, Changed, Imported, Terms};
 use crate::policy::{Change, PolicyRequest, ServiceTagFile, Step};
 
-/// The revision that a change needs, from the header `If-Match`.
+/// On which terms a change is made: the revision that it needs, from the header `If-Match`; and within which time it is to be
+/// confirmed, from `X-Confirm-Within`.
 pub(super) struct Condition {
     revision: Option<String>,
+    confirm_within: Option<Duration>,
     noted: Noted,
     caller: Caller,
     id: Option<CorrelationId>,
@@ -24,20 +30,40 @@ pub(super) struct Condition {
 impl Condition {
     /// Makes the change if the condition holds, and logs whose it was.
     pub(super) fn change(&self, agent: &dyn Backend, change: &Change) -> Result<Changed, Refusal> {
-        let changed = agent.change(self.revision.as_deref(), change)?;
-        self.carried_out(&changed);
+        let changed = self.on_terms(|terms| agent.change(terms, change))?;
+        self.carried_out(agent, &changed);
         Ok(changed)
+    }
+
+    fn on_terms<T>(&self, work: impl FnOnce(&Terms<'_>) -> Result<T, AgentError>) -> Result<T, AgentError> {
+        let author = author(&self.caller);
+        work(&Terms { if_match: self.revision.as_deref(), author: &author, confirm_within: self.confirm_within })
     }
 
     /// Replaces the service tags if the condition holds, and logs who did.
     pub(super) fn import(&self, agent: &dyn Backend, file: ServiceTagFile) -> Result<Imported, Refusal> {
-        let imported = agent.import_service_tags(self.revision.as_deref(), file)?;
-        self.carried_out(&imported.changed);
+        let imported = self.on_terms(|terms| agent.import_service_tags(terms, file))?;
+        self.carried_out(agent, &imported.changed);
         Ok(imported)
     }
 
-    fn carried_out(&self, changed: &Changed) {
-        self.noted.note(changed);
+    /// Makes the policy what it was, or tells what that would do.
+    pub(super) fn roll_back(
+        &self,
+        agent: &dyn Backend,
+        to: Option<u64>,
+        dry_run: bool,
+    ) -> Result<(u64, Changed, Vec<Step>), Refusal> {
+        let (to, changed, steps) = self.on_terms(|terms| agent.roll_back(terms, to, dry_run))?;
+        if !dry_run {
+            self.carried_out(agent, &changed);
+        }
+        Ok((to, changed, steps))
+    }
+
+    fn carried_out(&self, agent: &dyn Backend, changed: &Changed) {
+        let unconfirmed = agent.unconfirmed().filter(|it| changed.changed && it.revision == changed.revision);
+        self.noted.note(changed, unconfirmed);
         let Changed { revision, changed, destroyed, .. } = *changed;
         let (caller, method, path) = (&self.caller, &self.method, &self.path);
         let id = self.id.as_ref().map(CorrelationId::as_str);
@@ -52,9 +78,9 @@ impl Condition {
         dry_run: bool,
         tell_steps: bool,
     ) -> Result<(Changed, Option<Vec<Step>>), Refusal> {
-        let (changed, steps) = agent.apply(self.revision.as_deref(), request, dry_run, tell_steps)?;
+        let (changed, steps) = self.on_terms(|terms| agent.apply(terms, request, dry_run, tell_steps))?;
         if !dry_run {
-            self.carried_out(&changed);
+            self.carried_out(agent, &changed);
         }
         Ok((changed, steps))
     }
@@ -74,6 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
         }
         Ok(Self {
             revision: text(parts, &header::IF_MATCH)?,
+            confirm_within: confirm::asked(parts)?,
             noted: parts.extensions.get().cloned().unwrap_or_default(),
             caller: Caller::from_request_parts(parts, state).await?,
             id: parts.extensions.get().cloned(),

@@ -37,7 +37,7 @@ impl<'a> From<&'a DataEndpoint> for DataEndpointView<'a> {
 /// `GET …/registries/{registry}/endpoints`
 pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let registry = policy.find_registry(&name)?;
         let host = agent.config().registry(&name);
         let view = View {

@@ -10,7 +10,7 @@ use futures::stream;
 use percent_encoding::percent_decode_str;
 
 use super::answer::{Answer, Listed, ok};
-use super::backend::Shared;
+use super::backend::{Shared, known};
 use super::refusal::Refusal;
 use crate::agent::{Denials, Follower, RECENT_DENIALS, Told};
 
@@ -26,7 +26,7 @@ struct Wish {
 pub(super) async fn events(State(agent): State<Shared>, uri: Uri) -> Answer {
     let wish = Wish::read(uri.query().unwrap_or_default())?;
     if let Some(registry) = &wish.registry {
-        agent.policy().find_registry(registry)?;
+        known(&*agent, registry)?;
     }
     let registry = wish.registry.as_deref();
     if wish.follow {

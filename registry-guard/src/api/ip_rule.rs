@@ -41,7 +41,7 @@ fn view<'a>(agent: &dyn Backend, rule: &'a IpRule, revision: Option<u64>, change
 /// `GET …/ipRules`
 pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let registry = policy.find_registry(&registry)?;
         let views = || registry.ip_rules.iter().map(|rule| view(&*agent, rule, None, None));
         ok_at(policy.revision, &Listed(views))
@@ -55,7 +55,7 @@ pub(super) async fn show(
     Segments((registry, value)): Segments<(String, String)>,
 ) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_ip_rule(&registry, &value)?;
         ok_at(policy.revision, &view(&*agent, rule, Some(policy.revision), None))
     })
@@ -74,7 +74,7 @@ pub(super) async fn put(
         let RuleBody { action } = body.read_or_default()?;
         let change = Change::AddIpRule { registry: registry.clone(), value: value.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_ip_rule(&registry, &value)?;
         let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Named::Prefix(&rule.prefix));
         ok_at(changed.revision, &View { note, ..view(&*agent, rule, None, Some(changed)) })

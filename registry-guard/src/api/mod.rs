@@ -3,16 +3,19 @@
 
 mod access;
 mod answer;
+mod author;
 mod backend;
 mod body;
 mod caller;
 mod change_headers;
 mod check;
 mod condition;
+mod confirm;
 mod discovery;
 mod effect;
 mod endpoints;
 mod events;
+mod history;
 mod ip_rule;
 mod network;
 mod oauth;
@@ -42,6 +45,7 @@ mod tests;
 mod token;
 
 pub(crate) use change_headers::{DESTROYED_CONNECTIONS, SERVER_TIMING};
+pub(crate) use confirm::{CONFIRM_BY, CONFIRM_WITHIN, confirm_within};
 pub(crate) use operation::{PREFER, RESPOND_ASYNC};
 pub(crate) use remote::Remote;
 pub(crate) use request_log::CORRELATION;

@@ -102,7 +102,7 @@ fn view(network: &VirtualNetwork, revision: u64) -> View<'_> {
 }
 
 fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
-    let policy = agent.policy();
+    let policy = agent.policy()?;
     if known.is(policy.revision) {
         return Ok(not_modified(policy.revision));
     }
@@ -112,7 +112,7 @@ fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
 /// `GET …/virtualNetworks`
 pub(super) async fn list(State(agent): State<Shared>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         ok(&Listed(|| policy.networks.values().map(|network| view(network, policy.revision))))
     })
     .await

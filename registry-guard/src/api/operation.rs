@@ -88,14 +88,14 @@ fn view(location: &str, status: OperationStatus) -> View {
 }
 
 fn found(agent: &Shared, location: &str, id: &str) -> Result<View, Refusal> {
-    let status = agent.operations().show(id).ok_or_else(|| {
-        let message = format!(
-            "operation {id:?} does not exist, or is forgotten; known are the last ones of this agent, and revisions of the policy, 1 to {}",
-            agent.policy().revision
-        );
-        Refusal::new(StatusCode::NOT_FOUND, "OperationNotFound", message)
-    })?;
-    Ok(view(location, status))
+    if let Some(status) = agent.operations().show(id) {
+        return Ok(view(location, status));
+    }
+    let message = format!(
+        "operation {id:?} does not exist, or is forgotten; known are the last ones of this agent, and revisions of the policy, 1 to {}",
+        agent.policy()?.revision
+    );
+    Err(Refusal::new(StatusCode::NOT_FOUND, "OperationNotFound", message))
 }
 
 /// `GET …/locations/{location}/operationStatuses`
@@ -109,7 +109,7 @@ pub(super) async fn show(
     State(agent): State<Shared>,
     Segments((location, asked)): Segments<(String, String)>,
 ) -> Answer {
-    let reached = agent.policy().revision;
+    let reached = agent.policy()?.revision;
     let Some(revision) = asked.parse::<u64>().ok().filter(|revision| (1..=reached).contains(revision)) else {
         return ok(&found(&agent, &location, &asked)?);
     };

@@ -66,6 +66,26 @@ const DECLARED: &[Declared] = &[
         "Microsoft.ContainerRegistry/locations/operationStatuses",
         SEEN_BY_ALL,
     ),
+    (
+        "/providers/microsoft.containerregistry/locations/{location}/revisions",
+        "Microsoft.ContainerRegistry/locations/revisions",
+        &[(Verb::Read, Need::Everywhere(Role::Reader))],
+    ),
+    (
+        "/providers/microsoft.containerregistry/locations/{location}/revisions/{revision}/changes",
+        "Microsoft.ContainerRegistry/locations/revisions/changes",
+        &[(Verb::Read, Need::Everywhere(Role::Reader))],
+    ),
+    (
+        "/providers/microsoft.containerregistry/locations/{location}/revisions/{revision}/rollback",
+        "Microsoft.ContainerRegistry/locations/revisions/rollback",
+        &[(Verb::Action, Need::Everywhere(Role::Contributor))],
+    ),
+    (
+        "/providers/microsoft.containerregistry/locations/{location}/revisions/{revision}/confirm",
+        "Microsoft.ContainerRegistry/locations/revisions/confirm",
+        &[(Verb::Action, Need::Everywhere(Role::Contributor))],
+    ),
     ("/providers/microsoft.containerregistry/registries", "Microsoft.ContainerRegistry/registries", SEEN_BY_ALL),
     (
         "/providers/microsoft.containerregistry/registries/{registry}",

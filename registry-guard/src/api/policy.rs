@@ -42,7 +42,7 @@ struct Applied {
 pub(super) async fn export(State(agent): State<Shared>, uri: Uri, known: Known) -> Answer {
     blocking(move || {
         let wish = Wish::read(&uri)?;
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         if known.is(policy.revision) {
             return Ok(not_modified(policy.revision));
         }

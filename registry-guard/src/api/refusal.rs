@@ -62,6 +62,10 @@ impl From<AgentError> for Refusal {
                 Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
             }
             AgentError::MalformedCondition { .. } => Self::new(StatusCode::BAD_REQUEST, INVALID_HEADER, message),
+            AgentError::RevisionUnknown { .. } => Self::new(StatusCode::NOT_FOUND, "RevisionNotFound", message),
+            AgentError::Unconfirmed { .. } => Self::new(StatusCode::CONFLICT, "UnconfirmedChange", message),
+            AgentError::NothingToConfirm { .. } => Self::new(StatusCode::CONFLICT, "NothingToConfirm", message),
+            AgentError::LostStore(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "PolicyUnreadable", message),
             AgentError::Detached => Self::new(StatusCode::CONFLICT, "Detached", message),
             AgentError::Store(_) | AgentError::Kernel(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)

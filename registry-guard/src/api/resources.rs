@@ -5,26 +5,25 @@ use axum::http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, blocking, ok};
-use super::backend::{Backend, Shared};
+use super::backend::Shared;
 use super::caller::Caller;
 use super::refusal::Refusal;
 use super::subscription::LOCATION;
 use crate::identity::Role;
-use crate::policy::{RESOURCE_GROUP, network_id, registry_id};
+use crate::policy::{Policy, RESOURCE_GROUP, network_id, registry_id};
 
 /// `GET …/resources?$filter=…`: registries that the caller may see, and virtual networks.
 pub(super) async fn list(State(agent): State<Shared>, caller: Caller, uri: Uri) -> Answer {
     let filter = Filter::of(uri.query().unwrap_or_default())?;
     blocking(move || {
-        let mut value = all(&*agent, &caller);
+        let mut value = all(&agent.policy()?, &caller);
         value.retain(|resource| filter.takes(resource));
         ok(&json!({"value": value}))
     })
     .await
 }
 
-fn all(agent: &dyn Backend, caller: &Caller) -> Vec<Value> {
-    let policy = agent.policy();
+fn all(policy: &Policy, caller: &Caller) -> Vec<Value> {
     let seen = policy.registries.values().filter(|registry| caller.may(Role::Reader, &registry.name));
     let registries = seen.map(|registry| {
         json!({

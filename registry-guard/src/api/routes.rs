@@ -14,9 +14,9 @@ use super::path::normalise;
 use super::refusal::Refusal;
 use super::request_log::Strangers;
 use super::{
-    access, caller, check, discovery, endpoints, events, ip_rule, network, operation, policy, private_endpoint,
-    provider, registry, request_log, resources, service, service_tag_rule, service_tags, subnet, subnet_rule,
-    subscription, token,
+    access, caller, check, discovery, endpoints, events, history, ip_rule, network, operation, policy,
+    private_endpoint, provider, registry, request_log, resources, service, service_tag_rule, service_tags, subnet,
+    subnet_rule, subscription, token,
 };
 use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
@@ -67,6 +67,7 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
     let networks = format!("{group}/providers/microsoft.network/virtualnetworks");
     let operations =
         format!("{subscription}/providers/microsoft.containerregistry/locations/{{location}}/operationstatuses");
+    let revisions = format!("{subscription}/providers/microsoft.containerregistry/locations/{{location}}/revisions");
     let each_network = format!("{networks}/{{network}}");
     let one_registry = get(registry::show)
         .patch(registry::patch)
@@ -91,6 +92,10 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route(&format!("{subscription}/providers/{{namespace}}/register"), post(provider::show))
         .route(&operations, get(operation::list))
         .route(&format!("{operations}/{{id}}"), get(operation::show))
+        .route(&revisions, get(history::list))
+        .route(&format!("{revisions}/{{revision}}/changes"), get(history::changes))
+        .route(&format!("{revisions}/{{revision}}/rollback"), post(history::roll_back))
+        .route(&format!("{revisions}/{{revision}}/confirm"), post(history::confirm))
         .route(&all_registries, get(registry::list))
         .route(&registries, get(registry::list))
         .route(&each_registry, one_registry)

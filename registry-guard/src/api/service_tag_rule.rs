@@ -56,7 +56,7 @@ fn view<'a>(
 /// `GET …/serviceTagRules`
 pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let registry = policy.find_registry(&registry)?;
         let views = || registry.service_tag_rules.iter().map(|rule| view(&*agent, &policy, rule, None, None));
         ok_at(policy.revision, &Listed(views))
@@ -67,7 +67,7 @@ pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segmen
 /// `GET …/serviceTagRules/{tag}`
 pub(super) async fn show(State(agent): State<Shared>, Segments((registry, tag)): Segments<(String, String)>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_service_tag_rule(&registry, &tag)?;
         ok_at(policy.revision, &view(&*agent, &policy, rule, Some(policy.revision), None))
     })
@@ -86,7 +86,7 @@ pub(super) async fn put(
         let RuleBody { action } = body.read_or_default()?;
         let change = Change::AddServiceTagRule { registry: registry.clone(), tag: tag.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_service_tag_rule(&registry, &tag)?;
         let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Named::ServiceTag);
         ok_at(changed.revision, &View { note, ..view(&*agent, &policy, rule, None, Some(changed)) })

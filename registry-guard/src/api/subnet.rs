@@ -110,7 +110,7 @@ impl SubnetBody {
 }
 
 fn whole(agent: &dyn Backend, known: &Known, network: &str, name: &str) -> Answer {
-    let policy = agent.policy();
+    let policy = agent.policy()?;
     if known.is(policy.revision) {
         return Ok(not_modified(policy.revision));
     }
@@ -121,7 +121,7 @@ fn whole(agent: &dyn Backend, known: &Known, network: &str, name: &str) -> Answe
 /// `GET …/subnets`
 pub(super) async fn list(State(agent): State<Shared>, Segments(network): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let network = policy.find_network(&network)?;
         ok(&Listed(|| network.subnets.iter().map(|subnet| SubnetView::new(network, subnet, policy.revision))))
     })

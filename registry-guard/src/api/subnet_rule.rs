@@ -54,7 +54,7 @@ fn view<'a>(
 /// `GET …/virtualNetworkRules`
 pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let registry = policy.find_registry(&registry)?;
         let views = || registry.subnet_rules.iter().map(|rule| view(&*agent, &policy, rule, None, None));
         ok_at(policy.revision, &Listed(views))
@@ -65,7 +65,7 @@ pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segmen
 /// `GET …/virtualNetworkRules/{id}`
 pub(super) async fn show(State(agent): State<Shared>, Segments((registry, id)): Segments<(String, String)>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_subnet_rule(&registry, &id)?;
         ok_at(policy.revision, &view(&*agent, &policy, rule, Some(policy.revision), None))
     })
@@ -85,7 +85,7 @@ pub(super) async fn put(
         let change =
             Change::AddSubnetRule { registry: registry.clone(), subnet_id: id.clone(), only_if_absent, action };
         let changed = condition.change(&*agent, &change)?;
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let rule = policy.find_subnet_rule(&registry, &id)?;
         let note = why_none(&policy, policy.find_registry(&registry)?, rule.action, Named::Subnet(&rule.subnet));
         ok_at(changed.revision, &View { note, ..view(&*agent, &policy, rule, None, Some(changed)) })

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use http_body_util::{BodyExt, Full};
+use humantime::format_duration;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
-use hyper::header::{HeaderMap, HeaderName};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -21,7 +22,9 @@ use uuid::Uuid;
 
 use super::arguments::Revision;
 use super::failure::Failure;
-use crate::api::{CORRELATION, DESTROYED_CONNECTIONS, PREFER, RESPOND_ASYNC, SERVER_TIMING};
+use crate::api::{
+    CONFIRM_BY, CONFIRM_WITHIN, CORRELATION, DESTROYED_CONNECTIONS, PREFER, RESPOND_ASYNC, SERVER_TIMING,
+};
 
 /// A request, before it is sent.
 pub(crate) struct Call {
@@ -137,14 +140,24 @@ pub(crate) struct Client {
     socket: PathBuf,
     /// How long the agent may give no sign of life.
     patience: Duration,
+    /// Within which time changes are to be confirmed.
+    confirm_within: Option<Duration>,
     destroyed: AtomicU64,
     revision: OnceLock<u64>,
+    confirm_by: OnceLock<(u64, String)>,
 }
 
 impl Client {
     /// Connects only when a call is sent.
     pub(crate) fn new(socket: PathBuf, patience: Duration) -> Self {
-        Self { socket, patience, destroyed: AtomicU64::new(0), revision: OnceLock::new() }
+        let (revision, confirm_by) = (OnceLock::new(), OnceLock::new());
+        Self { socket, patience, confirm_within: None, destroyed: AtomicU64::new(0), revision, confirm_by }
+    }
+
+    /// Every change is to be confirmed within this time, if there is one.
+    pub(crate) fn confirming(mut self, within: Option<Duration>) -> Self {
+        self.confirm_within = within;
+        self
     }
 
     /// Sends `call` and returns the body of a successful answer; any other answer is a [`Failure::Api`].
@@ -161,8 +174,12 @@ impl Client {
     }
 
     async fn open(&self, call: Call) -> Result<Answering, Failure> {
-        let request = call.into_request()?;
+        let mut request = call.into_request()?;
         let changes = request.method() != Method::GET;
+        let within = self.confirm_within.filter(|_| changes).map(|within| format_duration(within).to_string());
+        if let Some(within) = within.and_then(|within| HeaderValue::try_from(within).ok()) {
+            request.headers_mut().insert(CONFIRM_WITHIN, within);
+        }
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))?;
         debug!(method = %request.method(), path = %request.uri(), body = ?request.body(), "asking the agent");
         let response = self.unless_silent(changes, exchange(stream, request)).await?;
@@ -172,6 +189,10 @@ impl Client {
         self.destroyed.fetch_add(number(headers, &DESTROYED_CONNECTIONS).unwrap_or(0), Ordering::Relaxed);
         if let Some(revision) = number(headers, &ETAG) {
             let _ = self.revision.set(revision);
+        }
+        let confirm_by = headers.get(CONFIRM_BY).and_then(|value| value.to_str().ok()?.split_once(' '));
+        if let Some((Ok(revision), time)) = confirm_by.map(|(revision, time)| (revision.parse(), time.to_owned())) {
+            let _ = self.confirm_by.set((revision, time));
         }
         if status.is_success() {
             return Ok(answer);
@@ -191,6 +212,11 @@ impl Client {
     /// How many connections the changes destroyed that were made so far.
     pub(crate) fn destroyed(&self) -> u64 {
         self.destroyed.load(Ordering::Relaxed)
+    }
+
+    /// The revision that is to be confirmed since the first change, and until when.
+    pub(crate) fn confirm_by(&self) -> Option<(u64, &str)> {
+        self.confirm_by.get().map(|(revision, time)| (*revision, time.as_str()))
     }
 
     /// The revision that the first answer told.

@@ -9,7 +9,7 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, check_health, client_rules, completions, events, management, manual, network_rule,
+    Session, agent, check, check_health, client_rules, completions, events, history, management, manual, network_rule,
     operation, policy, private_endpoint, registry, service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
@@ -33,16 +33,33 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         Command::Show(it) => registry::show(session(terminal, socket, it.output), &it.name).await,
         Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
         Command::Update(it) => {
-            registry::update(session(terminal, socket, it.output), &it.name, &it.settings, it.if_match).await
+            registry::update(
+                session(terminal, socket, it.output).confirming(it.confirm),
+                &it.name,
+                &it.settings,
+                it.if_match,
+            )
+            .await
         }
         Command::Restore(it) => {
-            policy::restore(session(terminal, socket, it.output), &it.name, it.yes, it.if_match).await
+            policy::restore(session(terminal, socket, it.output).confirming(it.confirm), &it.name, it.yes, it.if_match)
+                .await
         }
         Command::Export(it) => policy::export(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Apply(it) => {
             let manner = policy::Manner { dry_run: it.dry_run, no_wait: it.no_wait };
-            policy::apply(session(terminal, socket, it.output), &it.file, manner, it.if_match).await
+            policy::apply(session(terminal, socket, it.output).confirming(it.confirm), &it.file, manner, it.if_match)
+                .await
         }
+        Command::History(it) => {
+            history::history(session(terminal, socket, it.output), it.name.as_deref(), it.top).await
+        }
+        Command::Diff(it) => history::diff(session(terminal, socket, it.output), it.from, it.to).await,
+        Command::Rollback(it) => {
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
+            history::rollback(session, it.to, it.dry_run, it.yes, it.if_match).await
+        }
+        Command::Confirm(it) => history::confirm(session(terminal, socket, it.output), it.revision).await,
         Command::Operation(OperationCommand::List(it)) => operation::list(session(terminal, socket, it.output)).await,
         Command::Operation(OperationCommand::Show(it)) => {
             operation::show(session(terminal, socket, it.output), &it.id).await
@@ -91,7 +108,7 @@ async fn dispatch_network_rule(
     match command {
         NetworkRuleCommand::Add(it) => {
             let source = it.target.source()?;
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             network_rule::add(session, &it.name, &source, it.action, it.if_match).await
         }
         NetworkRuleCommand::List(it) => {
@@ -99,7 +116,13 @@ async fn dispatch_network_rule(
         }
         NetworkRuleCommand::Remove(it) => {
             let source = it.target.source()?;
-            network_rule::remove(session(terminal, socket, it.output), &it.name, &source, it.if_match).await
+            network_rule::remove(
+                session(terminal, socket, it.output).confirming(it.confirm),
+                &it.name,
+                &source,
+                it.if_match,
+            )
+            .await
         }
     }
 }
@@ -111,7 +134,13 @@ async fn dispatch_service_tag(
 ) -> Result<(), Failure> {
     match command {
         ServiceTagCommand::Import(it) => {
-            service_tag::import(session(terminal, socket, it.output), &it.file, it.prefixes, it.if_match).await
+            service_tag::import(
+                session(terminal, socket, it.output).confirming(it.confirm),
+                &it.file,
+                it.prefixes,
+                it.if_match,
+            )
+            .await
         }
         ServiceTagCommand::List(it) => service_tag::list(session(terminal, socket, it.output)).await,
         ServiceTagCommand::Show(it) => service_tag::show(session(terminal, socket, it.output), &it.name).await,
@@ -125,7 +154,7 @@ async fn dispatch_private_endpoint(
 ) -> Result<(), Failure> {
     match command {
         PrivateEndpointCommand::Create(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             private_endpoint::create(session, &it.endpoint, &it.vnet_name, it.ip_address, it.if_match).await
         }
         PrivateEndpointCommand::List(it) => {
@@ -135,15 +164,20 @@ async fn dispatch_private_endpoint(
             private_endpoint::show(session(terminal, socket, it.output), &it.endpoint).await
         }
         PrivateEndpointCommand::Approve(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.decision.confirm);
             private_endpoint::decide(session, "Approved", &it.decision).await
         }
         PrivateEndpointCommand::Reject(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.decision.confirm);
             private_endpoint::decide(session, "Rejected", &it.decision).await
         }
         PrivateEndpointCommand::Delete(it) => {
-            private_endpoint::delete(session(terminal, socket, it.output), &it.endpoint, it.if_match).await
+            private_endpoint::delete(
+                session(terminal, socket, it.output).confirming(it.confirm),
+                &it.endpoint,
+                it.if_match,
+            )
+            .await
         }
     }
 }
@@ -155,17 +189,18 @@ async fn dispatch_network(
 ) -> Result<(), Failure> {
     match command {
         VirtualNetworkCommand::Create(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             virtual_network::create(session, &it.name, it.vni, &it.address_prefixes, it.if_match).await
         }
         VirtualNetworkCommand::List(it) => virtual_network::list(session(terminal, socket, it.output)).await,
         VirtualNetworkCommand::Show(it) => virtual_network::show(session(terminal, socket, it.output), &it.name).await,
         VirtualNetworkCommand::Update(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             virtual_network::update(session, &it.name, &it.settings, it.if_match).await
         }
         VirtualNetworkCommand::Delete(it) => {
-            virtual_network::delete(session(terminal, socket, it.output), &it.name, it.if_match).await
+            virtual_network::delete(session(terminal, socket, it.output).confirming(it.confirm), &it.name, it.if_match)
+                .await
         }
         VirtualNetworkCommand::Subnet(command) => dispatch_subnet(command, socket, terminal).await,
     }
@@ -174,18 +209,24 @@ async fn dispatch_network(
 async fn dispatch_subnet(command: SubnetCommand, socket: Agent, terminal: &mut Terminal) -> Result<(), Failure> {
     match command {
         SubnetCommand::Create(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             let endpoints = it.service_endpoints.unwrap_or_default();
             subnet::create(session, &it.vnet_name, &it.name, &it.address_prefixes, &endpoints, it.if_match).await
         }
         SubnetCommand::List(it) => subnet::list(session(terminal, socket, it.output), &it.vnet_name).await,
         SubnetCommand::Show(it) => subnet::show(session(terminal, socket, it.output), &it.vnet_name, &it.name).await,
         SubnetCommand::Update(it) => {
-            let session = session(terminal, socket, it.output);
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
             subnet::update(session, &it.vnet_name, &it.name, &it.settings, it.if_match).await
         }
         SubnetCommand::Delete(it) => {
-            subnet::delete(session(terminal, socket, it.output), &it.vnet_name, &it.name, it.if_match).await
+            subnet::delete(
+                session(terminal, socket, it.output).confirming(it.confirm),
+                &it.vnet_name,
+                &it.name,
+                it.if_match,
+            )
+            .await
         }
     }
 }

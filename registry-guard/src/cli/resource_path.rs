@@ -113,6 +113,39 @@ pub(crate) fn operation(id: &str) -> String {
     format!("{}/{}", operations(), encode(id))
 }
 
+fn all_revisions() -> String {
+    const PROVIDER: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.ContainerRegistry";
+    format!("{PROVIDER}/locations/local/revisions")
+}
+
+/// The newest revisions, all or so many, of everything or about one registry.
+pub(crate) fn revisions(registry_name: Option<&str>, top: Option<u32>) -> String {
+    let registry = registry_name.map(|name| format!("registry={}", encode(name)));
+    let asked: Vec<String> = registry.into_iter().chain(top.map(|top| format!("top={top}"))).collect();
+    format!("{}?{}", all_revisions(), asked.join("&"))
+}
+
+/// How a revision, or the last one, differs from another, or the one before it.
+pub(crate) fn changes(from: Option<u64>, to: Option<u64>) -> String {
+    let to = to.map_or_else(|| "last".to_owned(), |to| to.to_string());
+    format!("{}/{to}/changes{}", all_revisions(), from.map(|from| format!("?since={from}")).unwrap_or_default())
+}
+
+/// Where the policy of a revision, or of the one before the last, is asked back.
+pub(crate) fn rollback(to: Option<u64>, dry_run: bool) -> String {
+    let to = to.map_or_else(|| "previous".to_owned(), |to| to.to_string());
+    format!("{}/{to}/rollback?dryRun={dry_run}", all_revisions())
+}
+
+/// Where a revision, or the last one, is confirmed.
+pub(crate) fn confirm(revision: Option<u64>) -> String {
+    format!(
+        "{}/{}/confirm",
+        all_revisions(),
+        revision.map_or_else(|| "last".to_owned(), |revision| revision.to_string())
+    )
+}
+
 /// All virtual networks.
 pub(crate) fn networks() -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks")

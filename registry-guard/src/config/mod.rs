@@ -61,6 +61,8 @@ pub struct Config {
     pub events: Events,
     /// How much the policy may hold.
     pub limits: Limits,
+    /// How much is remembered of earlier policies.
+    pub history: History,
     /// The process that tells denied clients why.
     pub responder: Responder,
     /// Where newer service tags come from.
@@ -101,6 +103,20 @@ pub struct Events {
 pub struct Limits {
     /// The most rules of both kinds over all registries.
     pub rules: u32,
+}
+
+/// How much is remembered of earlier policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The most revisions.
+    pub revisions: u32,
+    /// The most that leads back to them, in units of 2^20 bytes.
+    pub megabytes: u32,
+}
+
+impl History {
+    /// What is remembered when the file says nothing.
+    pub const DEFAULT: Self = Self { revisions: 1000, megabytes: 64 };
 }
 
 /// The process that tells denied clients why.
@@ -234,6 +250,8 @@ impl Config {
         let registries = registry::registries(&source, raw.registry, vxlan.port)?;
         let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
         let rules = source.number("limits.rules", raw.limits.rules, 1..=MOST_RULES)?;
+        let revisions = source.number("history.revisions", raw.history.revisions, 1..=1_000_000)?;
+        let megabytes = source.number("history.megabytes", raw.history.megabytes, 1..=65_536)?;
         let management = raw.management.map(|table| management::management(&source, table, vxlan.port, &registries));
         Ok(Self {
             interfaces,
@@ -243,6 +261,10 @@ impl Config {
             vxlan,
             events: Events { per_second: per_second.unwrap_or(100) },
             limits: Limits { rules: rules.unwrap_or(policy::Limits::DEFAULT_RULES) },
+            history: History {
+                revisions: revisions.unwrap_or(History::DEFAULT.revisions),
+                megabytes: megabytes.unwrap_or(History::DEFAULT.megabytes),
+            },
             responder: responder::responder(&source, raw.responder)?,
             service_tags: service_tags::service_tags(&source, raw.service_tags)?,
             trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,

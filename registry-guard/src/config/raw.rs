@@ -23,6 +23,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
+    pub(super) history: History,
+    #[serde(default)]
     pub(super) responder: Responder,
     #[serde(default)]
     pub(super) service_tags: ServiceTags,
@@ -91,6 +93,13 @@ pub(super) struct Events {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Limits {
     pub(super) rules: Option<Number>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct History {
+    pub(super) revisions: Option<Number>,
+    pub(super) megabytes: Option<Number>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,4 +1,6 @@
-use super::ServiceTagFile;
+use std::sync::Arc;
+
+use super::{ServiceTagFile, ServiceTags};
 
 /// What a caller asks for, as received: nothing in it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +125,17 @@ pub enum Change {
     },
     /// Makes the policy what a document says, in one step.
     Apply(PolicyRequest),
+    /// Makes the policy what it was, or what a copy of it says.
+    RollBack(PastPolicy),
+}
+
+/// A policy as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastPolicy {
+    /// All of it but the service tags.
+    pub request: PolicyRequest,
+    /// The service tags, if there were any.
+    pub service_tags: Option<Arc<ServiceTags>>,
 }
 
 /// What several parts of the policy shall be, all at once. What is absent is kept.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Edit, IpRule, Policy, PrivateEndpoint, Registry, ServiceTagRule, Settings, Subject, Subnet, SubnetId, SubnetRule,
-    VirtualNetwork,
+    Edit, IpRule, Policy, PrivateEndpoint, Registry, ServiceTagRule, ServiceTags, Settings, Subject, Subnet, SubnetId,
+    SubnetRule, VirtualNetwork,
 };
 
 /// What happens to one thing.
@@ -66,7 +66,8 @@ impl Tally {
     }
 }
 
-/// What the edits do to `before`, from which they come: virtual networks first, each with what is in it, then registries. A
+/// What the edits do to `before`, from which they come: virtual networks first, each with what is in it, then the service tags as a
+/// whole, then registries. A
 /// change of order, or of spelling, is no step.
 pub fn steps(before: &Policy, edits: &[Edit]) -> Vec<Step> {
     let mut steps = Steps::default();
@@ -79,6 +80,13 @@ pub fn steps(before: &Policy, edits: &[Edit]) -> Vec<Step> {
         .collect();
     for name in &names {
         steps.of_network(before.network(name), last_state(name, edits));
+    }
+    for edit in edits {
+        match edit {
+            Edit::ImportServiceTags(after) => steps.of_service_tags(before.service_tags.as_deref(), Some(after)),
+            Edit::DropServiceTags => steps.of_service_tags(before.service_tags.as_deref(), None),
+            _ => {}
+        }
     }
     for edit in edits {
         if let Subject::Registry(name) = edit.subject()
@@ -119,6 +127,13 @@ impl Steps {
         };
         let about = Step { list: Some("subnets"), ..about };
         self.compare_lists(&about, &subnets(before), &subnets(after), |subnet| subnet.name.clone(), described_subnet);
+    }
+
+    fn of_service_tags(&mut self, before: Option<&ServiceTags>, after: Option<&ServiceTags>) {
+        let described = |tags: &ServiceTags| format!("change number {}", tags.change_number);
+        let Some(name) = after.or(before).map(|tags| tags.cloud.clone()) else { return };
+        let about = Step { list: Some("serviceTags"), name, ..about_nothing() };
+        self.compare(about, before.map(described), after.map(described));
     }
 
     fn of_registry(&mut self, before: &Registry, edit: &Edit) {
@@ -192,7 +207,7 @@ impl Steps {
                 let name = present.map_or(name, |endpoint| &endpoint.name).clone();
                 self.compare(Step { name, ..endpoints }, present.map(described_endpoint), None);
             }
-            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) => {}
+            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) | Edit::DropServiceTags => {}
         }
     }
 

@@ -100,6 +100,8 @@ pub enum Edit {
     RemoveNetwork(String),
     /// Replaces all service tags.
     ImportServiceTags(Arc<ServiceTags>),
+    /// Forgets the service tags, as if none had ever been imported.
+    DropServiceTags,
 }
 
 /// What an edit changes.
@@ -131,7 +133,7 @@ impl Edit {
             | Self::RemovePrivateEndpoint { registry, .. } => Subject::Registry(registry),
             Self::PutNetwork(network) => Subject::Network(&network.name),
             Self::RemoveNetwork(name) => Subject::Network(name),
-            Self::ImportServiceTags(_) => Subject::ServiceTags,
+            Self::ImportServiceTags(_) | Self::DropServiceTags => Subject::ServiceTags,
         }
     }
 
@@ -152,7 +154,8 @@ impl Edit {
             | Self::RemovePrivateEndpoint { .. }
             | Self::PutNetwork(_)
             | Self::RemoveNetwork(_)
-            | Self::ImportServiceTags(_) => Vec::new(),
+            | Self::ImportServiceTags(_)
+            | Self::DropServiceTags => Vec::new(),
         }
     }
 }
@@ -180,13 +183,14 @@ impl Policy {
                 self.networks.remove(name);
             }
             Edit::ImportServiceTags(tags) => self.service_tags = Some(tags.clone()),
+            Edit::DropServiceTags => self.service_tags = None,
             _ => {}
         }
     }
 }
 
 impl super::Registry {
-    fn apply(&mut self, edit: &Edit, counters: &mut Counters) {
+    pub(super) fn apply(&mut self, edit: &Edit, counters: &mut Counters) {
         match edit {
             Edit::SetRegistry { settings, .. } => self.set(*settings),
             Edit::InsertIpRule { rule, .. } => {
@@ -250,7 +254,7 @@ impl super::Registry {
                 exchange(counters, self.private_endpoint(name).map(|endpoint| endpoint.counter), []);
                 self.private_endpoints.retain(|endpoint| !endpoint.name.eq_ignore_ascii_case(name));
             }
-            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) => {}
+            Edit::PutNetwork(_) | Edit::RemoveNetwork(_) | Edit::ImportServiceTags(_) | Edit::DropServiceTags => {}
         }
     }
 }

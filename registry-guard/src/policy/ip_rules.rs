@@ -85,6 +85,14 @@ impl IpRules {
         at(chunks, *place)
     }
 
+    /// The rule that stands before the one for exactly this prefix.
+    pub(super) fn ahead_of(&self, prefix: &IpNet) -> Option<&IpRule> {
+        let Inner { chunks, index, hasher, .. } = &*self.0;
+        let hash = hasher.hash_one(prefix);
+        let place = *index[part(hash)].find(hash, |place| is_for(chunks, *place, prefix))?;
+        (0..place).rev().find_map(|place| at(chunks, place))
+    }
+
     /// Puts the rule in place of the one with the same prefix, which is returned, or last.
     pub fn insert(&mut self, rule: IpRule) -> Option<IpRule> {
         let Inner { chunks, index, hasher, count } = Arc::make_mut(&mut self.0);

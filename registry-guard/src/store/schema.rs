@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"RGps");
 
 /// What leads from each layout to the next; an empty file has layout 0. What was released is never changed here.
-pub(super) const STEPS: [&str; 4] = [FIRST_TABLES, PRIVATE_ENDPOINTS, SERVICE_TAGS, RULES_BY_PREFIX];
+pub(super) const STEPS: [&str; 5] = [FIRST_TABLES, PRIVATE_ENDPOINTS, SERVICE_TAGS, RULES_BY_PREFIX, HISTORY];
 
 /// The layout of this version.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few steps")]
@@ -137,4 +137,28 @@ INSERT INTO ip_rules_by_prefix
     SELECT registry, prefix, id, value, action, counter FROM ip_rules ORDER BY registry, prefix;
 DROP TABLE ip_rules;
 ALTER TABLE ip_rules_by_prefix RENAME TO ip_rules;
+";
+
+/// `undo` is what `policy::Undo` makes of what leads from a revision back to the one before it; a revision that is not there is
+/// beyond the bounds. `registries` are lower-case names with a space between. `unconfirmed` has a row while the last revision is to be
+/// confirmed; times in it are milliseconds.
+const HISTORY: &str = "
+CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY,
+    made TEXT NOT NULL,
+    who TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    what TEXT NOT NULL,
+    registries TEXT NOT NULL,
+    undo BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE unconfirmed (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    revision INTEGER NOT NULL,
+    within INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    boot_deadline INTEGER NOT NULL,
+    wall_deadline INTEGER NOT NULL
+) STRICT;
 ";

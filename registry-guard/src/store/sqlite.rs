@@ -8,10 +8,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::create::create;
 use super::header::is_store;
+use super::history::{self, Remembered};
 use super::schema::{VERSION, steps_from};
 use super::write::{Writer, set_revision};
-use super::{Store, StoreError, load};
-use crate::policy::{Edit, Policy};
+use super::{Entry, HistoryBounds, Revision, Store, StoreError, Unconfirmed, load};
+use crate::policy::{Policy, Undo};
 
 /// A store in one `SQLite` file, which it holds for itself.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct SqliteStore {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
     written: Arc<AtomicU64>,
+    bounds: HistoryBounds,
+    kept: Remembered,
 }
 
 impl SqliteStore {
@@ -35,10 +38,22 @@ impl SqliteStore {
             create(&path)?;
         }
         let connection = connect(&path).map_err(|error| StoreError::from_sqlite(&path, &error))?;
-        let store = Self { path, connection, written: Arc::default() };
+        let (bounds, kept) = (HistoryBounds::default(), Remembered::default());
+        let mut store = Self { path, connection, written: Arc::default(), bounds, kept };
         let found = store.check()?;
         store.bring_up_to_date(found)?;
+        store.kept = Remembered::read(&store.connection).map_err(|error| store.damage(&error))?;
         Ok(store)
+    }
+
+    /// Remembers no more than this.
+    pub fn remember(&mut self, bounds: HistoryBounds) {
+        self.bounds = bounds;
+    }
+
+    /// Counts the rules that it writes here.
+    pub fn count_in(&mut self, written: Arc<AtomicU64>) {
+        self.written = written;
     }
 
     /// The layout of a file that is whole.
@@ -73,13 +88,16 @@ impl SqliteStore {
         self.connection.execute_batch(&steps_from(found)).map_err(|error| self.fault(&error))
     }
 
-    /// How many IP rules were written since the file was opened, those of a commit under way included.
-    pub fn written(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.written)
-    }
-
     pub(super) fn fault(&self, error: &rusqlite::Error) -> StoreError {
         StoreError::from_sqlite(&self.path, error)
+    }
+
+    /// Values of another type than the column's are damage, like pages that `SQLite` cannot read.
+    fn damage(&self, error: &rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            None => StoreError::Corrupt { path: self.path.clone(), problem: error.to_string() },
+            Some(_) => self.fault(error),
+        }
     }
 }
 
@@ -107,27 +125,51 @@ impl Store for SqliteStore {
 
     fn commit(
         &mut self,
-        revision: u64,
-        edits: &[Edit],
+        revision: &Revision<'_>,
         enforce: &mut dyn FnMut() -> anyhow::Result<()>,
-    ) -> Result<(), StoreError> {
-        let Self { path, connection, written } = self;
+    ) -> Result<u64, StoreError> {
+        let Self { path, connection, written, bounds, kept } = self;
         let fault = |error| StoreError::from_sqlite(path, &error);
+        let Revision { edits, entry, undo, unconfirmed } = revision;
+        let undo = undo.to_bytes().map_err(|error| StoreError::Enforce(error.into()))?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        let mut writer = Writer::new(path, &transaction, revision, written);
-        for edit in edits {
+        let mut writer = Writer::new(path, &transaction, entry.revision, written);
+        for edit in *edits {
             writer.write(edit)?;
         }
-        set_revision(&transaction, revision).map_err(fault)?;
+        set_revision(&transaction, entry.revision).map_err(fault)?;
+        let remembered = history::write(&transaction, kept, *bounds, entry, &undo).map_err(fault)?;
+        history::write_unconfirmed(&transaction, *unconfirmed).map_err(fault)?;
         // A full disk shows here, before anything is enforced.
         transaction.cache_flush().map_err(fault)?;
         enforce().map_err(StoreError::Enforce)?;
-        transaction.commit().map_err(fault)
+        transaction.commit().map_err(fault)?;
+        *kept = remembered;
+        Ok(kept.oldest().unwrap_or(entry.revision))
     }
 
-    /// Moves what stands in the log to the file.
-    fn tidy(&mut self) -> Result<(), StoreError> {
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        moved.map_err(|error| self.fault(&error))
+    fn history(&mut self) -> Result<Vec<Entry>, StoreError> {
+        history::entries(&self.connection).map_err(|error| self.damage(&error))
+    }
+
+    fn undos(&mut self, oldest: u64, newest: u64) -> Result<Vec<Undo>, StoreError> {
+        let damage = |problem| StoreError::Corrupt { path: self.path.clone(), problem };
+        history::undos(&self.connection, oldest, newest, damage)
+    }
+
+    fn unconfirmed(&mut self) -> Result<Option<Unconfirmed>, StoreError> {
+        history::unconfirmed(&self.connection).map_err(|error| self.damage(&error))
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        history::write_unconfirmed(&self.connection, None).map_err(|error| self.fault(&error))
+    }
+
+    /// Moves what stands in the log to the file. From then on a commit goes to the log, which nothing but the next call moves on.
+    fn tidy(&mut self) -> Result<Option<PathBuf>, StoreError> {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        });
+        moved.map(|all| all.then(|| self.path.clone())).map_err(|error| self.fault(&error))
     }
 }

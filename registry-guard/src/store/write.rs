@@ -43,6 +43,7 @@ impl<'a> Writer<'a> {
                 self.replace_service_tag_rules(self.registry(registry)?, rules)
             }
             Edit::ImportServiceTags(tags) => self.replace_service_tags(tags),
+            Edit::DropServiceTags => self.drop_service_tags(),
             Edit::PutPrivateEndpoint { registry, endpoint } => {
                 self.put_private_endpoint(self.registry(registry)?, endpoint)
             }
@@ -149,6 +150,13 @@ impl<'a> Writer<'a> {
     fn replace_service_tag_rules(&self, registry: i64, rules: &[ServiceTagRule]) -> Result<(), StoreError> {
         self.clear("DELETE FROM service_tag_rules WHERE registry = ?1", registry)?;
         rules.iter().try_for_each(|rule| self.insert_service_tag_rule(registry, rule))
+    }
+
+    fn drop_service_tags(&self) -> Result<(), StoreError> {
+        for sql in ["DELETE FROM service_tag_file", "DELETE FROM service_tags"] {
+            self.prepare(sql)?.execute([]).map_err(|error| self.fault(&error))?;
+        }
+        Ok(())
     }
 
     fn replace_service_tags(&self, tags: &ServiceTags) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 pub(super) use self::watch::follow;
 
-use super::{Agent, AgentError, Changed};
+use super::{Agent, AgentError, Changed, Terms};
 use crate::policy::{Change, Policy, ServiceTagFile, ServiceTagRule, ServiceTagsChanges};
 
 /// What became of a file of service tags.
@@ -42,9 +42,9 @@ impl Agent {
     /// # Errors
     ///
     /// See [`AgentError`]; nothing has changed then.
-    pub fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
+    pub fn import_service_tags(&self, terms: &Terms<'_>, file: ServiceTagFile) -> Result<Imported, AgentError> {
         let change = Change::ImportServiceTags { file, at: format_rfc3339_seconds(SystemTime::now()).to_string() };
-        let (changed, (before, mut policy)) = self.change_seen(if_match, &change, |before, edits| {
+        let (changed, (before, mut policy)) = self.change_seen(terms, &change, |before, edits| {
             let mut after = before.clone();
             after.apply(edits);
             (before.service_tags.clone(), after)

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use tracing::warn;
 
 use super::find::{Candidate, Files, Identity, read};
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentError, Author, Terms};
 use crate::watched::{self, Watched};
 
 impl Agent {
@@ -110,9 +110,16 @@ impl Follower {
         {
             return outcome.clone();
         }
-        let imported = read(&candidate.path).and_then(|file| {
-            self.agent.import_service_tags(None, file).map(drop).map_err(|problem| problem.to_string())
-        });
+        let author = Author::agent("watched service tags");
+        let import = |file| self.agent.import_service_tags(&Terms::of(&author), file).map(drop);
+        let imported = match read(&candidate.path).map(import) {
+            // Once that is settled, this file's turn comes again.
+            Ok(Err(problem @ (AgentError::Unconfirmed { .. } | AgentError::LostStore(_)))) => {
+                return Some(format!("{}: {problem}", candidate.path.display()));
+            }
+            Ok(imported) => imported.map_err(|problem| problem.to_string()),
+            Err(problem) => Err(problem),
+        };
         let outcome = imported.err().map(|problem| format!("{}: {problem}", candidate.path.display()));
         self.tried.insert(candidate.path.clone(), (candidate.identity, revision, outcome.clone()));
         outcome

@@ -20,7 +20,7 @@ pub(super) use view::PrivateEndpointView;
 /// `GET …/privateEndpointConnections`
 pub(super) async fn list(State(agent): State<Shared>, Segments(registry): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let registry = policy.find_registry(&registry)?;
         let endpoints = || registry.private_endpoints.iter();
         ok_at(
@@ -37,7 +37,7 @@ pub(super) async fn show(
     Segments((registry, name)): Segments<(String, String)>,
 ) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let endpoint = policy.find_private_endpoint(&registry, &name)?;
         ok_at(policy.revision, &view(&*agent, policy.find_registry(&registry)?, endpoint, policy.revision, None))
     })
@@ -58,7 +58,7 @@ pub(super) async fn put(
         let change =
             Change::PutPrivateEndpoint { registry: registry_name, name: endpoint_name, only_if_absent, request };
         let changed = condition.change(&*agent, &change)?;
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let endpoint = policy.find_private_endpoint(&registry, &name)?;
         let registry = policy.find_registry(&registry)?;
         ok_at(changed.revision, &view(&*agent, registry, endpoint, changed.revision, Some(changed.changed)))

@@ -25,7 +25,7 @@ use view::RegistryView;
 /// `GET …/registries`: those that the caller may see.
 pub(super) async fn list(State(agent): State<Shared>, caller: Caller) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         let seen = || policy.registries.values().filter(|registry| caller.may(Role::Reader, &registry.name));
         let views = || seen().map(|registry| view(&*agent, &policy, registry));
         ok(&Listed(views))
@@ -60,7 +60,7 @@ pub(super) async fn patch(
     let asked = Arc::clone(&agent);
     let work = move || {
         if only_if_absent {
-            let name = agent.policy().find_registry(&name)?.name.clone();
+            let name = agent.policy()?.find_registry(&name)?.name.clone();
             return Err(PolicyError::AlreadyExists { kind: "registry", name }.into());
         }
         let patch = body.read_or_default::<RegistryBody>()?.into_patch()?;
@@ -77,7 +77,7 @@ pub(super) async fn patch(
 
 /// `GET …/registries/{registry}/replications`: there is one host.
 pub(super) async fn replications(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
-    agent.policy().find_registry(&name)?;
+    agent.policy()?.find_registry(&name)?;
     ok(&Listed(std::iter::empty::<()>))
 }
 
@@ -87,7 +87,7 @@ fn asks_for_minimal(uri: &Uri) -> bool {
 }
 
 fn whole(agent: &dyn Backend, known: &Known, name: &str) -> Answer {
-    let policy = agent.policy();
+    let policy = agent.policy()?;
     if known.is(policy.revision) {
         return Ok(not_modified(policy.revision));
     }

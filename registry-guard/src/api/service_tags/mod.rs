@@ -18,7 +18,7 @@ use view::{ListView, TagView};
 /// `GET …/serviceTags`
 pub(super) async fn list(State(agent): State<Shared>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         ok_at(policy.revision, &ListView::new(policy.service_tags.as_deref(), policy.revision))
     })
     .await
@@ -27,7 +27,7 @@ pub(super) async fn list(State(agent): State<Shared>) -> Answer {
 /// `GET …/serviceTags/{tag}`
 pub(super) async fn show(State(agent): State<Shared>, Segments(name): Segments<String>) -> Answer {
     blocking(move || {
-        let policy = agent.policy();
+        let policy = agent.policy()?;
         ok_at(policy.revision, &TagView::whole(policy.find_service_tag(&name)?))
     })
     .await

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::agent::{AgentError, Changed, Denials, Imported, Operations, require};
+use crate::agent::{
+    AgentError, Changed, Denials, HistoryReport, Imported, Operations, RevisionReport, Terms, UnconfirmedStatus,
+    require,
+};
 use crate::api::backend::Backend;
 use crate::config::Config;
 use crate::policy::{
@@ -49,18 +52,18 @@ impl StandIn {
 }
 
 impl Backend for StandIn {
-    fn policy(&self) -> Policy {
-        self.policy.lock().unwrap().clone()
+    fn policy(&self) -> Result<Policy, AgentError> {
+        Ok(self.policy.lock().unwrap().clone())
     }
 
     fn config(&self) -> &Config {
         &self.config
     }
 
-    fn change(&self, if_match: Option<&str>, change: &Change) -> Result<Changed, AgentError> {
+    fn change(&self, terms: &Terms<'_>, change: &Change) -> Result<Changed, AgentError> {
         let mut policy = self.policy.lock().unwrap();
         let have = policy.revision;
-        require(if_match, have)?;
+        require(terms.if_match, have)?;
         let edits = policy.validate(change, &self.config.policy_limits())?;
         policy.apply(&edits);
         policy.revision += u64::from(!edits.is_empty());
@@ -69,33 +72,74 @@ impl Backend for StandIn {
         Ok(Changed { revision: policy.revision, changed: !edits.is_empty(), destroyed, enforced: now, stored: now })
     }
 
-    fn import_service_tags(&self, if_match: Option<&str>, file: ServiceTagFile) -> Result<Imported, AgentError> {
-        let before = self.policy();
-        let changed =
-            self.change(if_match, &Change::ImportServiceTags { file, at: "2026-07-01T08:00:00Z".to_owned() })?;
-        let policy = self.policy();
+    fn import_service_tags(&self, terms: &Terms<'_>, file: ServiceTagFile) -> Result<Imported, AgentError> {
+        let before = self.policy()?;
+        let changed = self.change(terms, &Change::ImportServiceTags { file, at: "2026-07-01T08:00:00Z".to_owned() })?;
+        let policy = self.policy()?;
         let difference = ServiceTagsChanges::between(before.service_tags.as_deref(), policy.service_tags.as_deref());
         Ok(Imported { changed, changes: difference, policy })
     }
 
     fn apply(
         &self,
-        if_match: Option<&str>,
+        terms: &Terms<'_>,
         request: PolicyRequest,
         dry_run: bool,
         tell_steps: bool,
     ) -> Result<(Changed, Option<Vec<Step>>), AgentError> {
         let change = Change::Apply(request);
-        let before = self.policy();
-        require(if_match, before.revision)?;
+        let before = self.policy()?;
+        require(terms.if_match, before.revision)?;
         let edits = before.validate(&change, &self.config.policy_limits())?;
         let told = tell_steps.then(|| steps(&before, &edits));
         let changed = if dry_run {
             Changed { changed: !edits.is_empty(), ..Changed::nothing(before.revision) }
         } else {
-            self.change(if_match, &change)?
+            self.change(terms, &change)?
         };
         Ok((changed, told))
+    }
+
+    fn history(&self, registry: Option<&str>, top: Option<usize>) -> Result<HistoryReport, AgentError> {
+        let policy = self.policy()?;
+        let registry = registry.map(|name| policy.find_registry(name)).transpose()?;
+        let value = RevisionReport {
+            revision: policy.revision,
+            time: "2026-07-01T08:00:00Z".to_owned(),
+            who: "root (uid 0)".to_owned(),
+            from: "unix socket".to_owned(),
+            what: "contoso: + 203.0.113.0/24".to_owned(),
+            registries: registry.into_iter().map(|registry| registry.name.clone()).collect(),
+            confirm_by: None,
+        };
+        Ok(HistoryReport { complete_from: policy.revision - 1, value: vec![value; top.unwrap_or(1).min(1)] })
+    }
+
+    fn difference(&self, from: Option<u64>, to: Option<u64>) -> Result<(u64, u64, Vec<Step>), AgentError> {
+        let newest = self.policy()?.revision;
+        match to.unwrap_or(newest) {
+            to if to <= newest => Ok((from.unwrap_or(to - 1), to, Vec::new())),
+            asked => Err(AgentError::RevisionUnknown { asked, earliest: 0, newest }),
+        }
+    }
+
+    fn roll_back(
+        &self,
+        terms: &Terms<'_>,
+        to: Option<u64>,
+        _dry_run: bool,
+    ) -> Result<(u64, Changed, Vec<Step>), AgentError> {
+        let have = self.policy()?.revision;
+        require(terms.if_match, have)?;
+        Ok((to.unwrap_or(have - 1), Changed::nothing(have), Vec::new()))
+    }
+
+    fn confirm(&self, asked: Option<u64>) -> Result<u64, AgentError> {
+        Err(AgentError::NothingToConfirm { asked, unconfirmed: None })
+    }
+
+    fn unconfirmed(&self) -> Option<UnconfirmedStatus> {
+        None
     }
 
     fn check(

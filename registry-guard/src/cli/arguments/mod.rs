@@ -6,6 +6,7 @@ mod check_health;
 mod client_rules;
 mod completions;
 mod events;
+mod history;
 mod management;
 mod manual;
 mod network_rule;
@@ -40,7 +41,7 @@ pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
 pub(crate) use registry::Settings;
 pub(crate) use responder::ResponderArguments;
-pub(crate) use revision::Revision;
+pub(crate) use revision::{ConfirmWithin, Revision};
 pub(crate) use service_tag::ServiceTagCommand;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
 pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetworkCommand};
@@ -50,6 +51,7 @@ use check::CheckArguments;
 use client_rules::ClientRulesArguments;
 use completions::CompletionsArguments;
 use events::EventsArguments;
+use history::{ConfirmArguments, DiffArguments, HistoryArguments, RollbackArguments};
 use manual::ManualArguments;
 use policy::{ApplyArguments, ExportArguments, RestoreArguments};
 use registry::{ListArguments, ShowArguments, ShowEndpointsArguments, UpdateArguments};
@@ -107,6 +109,14 @@ pub(crate) enum Command {
     Export(ExportArguments),
     /// Make the policy what a document says, in one step
     Apply(ApplyArguments),
+    /// List the revisions of the policy: who changed what, when, and from where
+    History(HistoryArguments),
+    /// Show how two revisions of the policy differ
+    Diff(DiffArguments),
+    /// Make the policy what it was at an earlier revision
+    Rollback(RollbackArguments),
+    /// Let a change stand that would be taken back by itself
+    Confirm(ConfirmArguments),
     /// List, show and wait for changes that take long
     #[command(subcommand)]
     Operation(OperationCommand),

@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 use crate::cli::failure::Failure;
 use crate::cli::resource_path;
 
@@ -42,6 +42,8 @@ pub(crate) struct AddRuleArguments {
     pub(crate) action: Option<Action>,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -81,6 +83,8 @@ pub(crate) struct RemoveRuleArguments {
     pub(crate) target: RuleTarget,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

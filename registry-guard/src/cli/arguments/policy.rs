@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// `export`
 #[derive(Debug, Args)]
@@ -64,6 +64,8 @@ pub(crate) struct ApplyArguments {
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
 
@@ -87,6 +89,8 @@ pub(crate) struct RestoreArguments {
     pub(crate) yes: bool,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// The verbs of `private-endpoint-connection`.
 #[derive(Debug, Subcommand)]
@@ -46,6 +46,8 @@ pub(crate) struct CreateEndpointArguments {
     pub(crate) ip_address: IpAddr,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -100,6 +102,8 @@ pub(crate) struct Decision {
     pub(crate) description: Option<String>,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
 }
 
 /// `private-endpoint-connection delete`
@@ -112,6 +116,8 @@ pub(crate) struct DeleteEndpointArguments {
     pub(crate) endpoint: EndpointArguments,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

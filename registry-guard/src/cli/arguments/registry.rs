@@ -5,7 +5,7 @@ use clap::{Arg, Args, Command, Error};
 
 use super::network_rule::Action;
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// `show`
 #[derive(Debug, Args)]
@@ -51,6 +51,8 @@ pub(crate) struct UpdateArguments {
     pub(crate) settings: Settings,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

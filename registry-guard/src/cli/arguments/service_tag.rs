@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// The verbs of `service-tag`.
 #[derive(Debug, Subcommand)]
@@ -40,6 +40,8 @@ pub(crate) struct ImportArguments {
     pub(crate) prefixes: bool,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

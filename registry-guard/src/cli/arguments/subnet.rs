@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// The verbs of `network vnet subnet`.
 #[derive(Debug, Subcommand)]
@@ -42,6 +42,8 @@ pub(crate) struct CreateSubnetArguments {
     pub(crate) service_endpoints: Option<Vec<String>>,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -96,6 +98,8 @@ pub(crate) struct UpdateSubnetArguments {
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
 
@@ -127,6 +131,8 @@ pub(crate) struct DeleteSubnetArguments {
     pub(crate) name: String,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::output::OutputArguments;
-use super::revision::{IF_MATCH, Revision};
+use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 use super::subnet::SubnetCommand;
 
 /// The groups of `network`.
@@ -51,6 +51,8 @@ pub(crate) struct CreateNetworkArguments {
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct UpdateNetworkArguments {
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
 
@@ -123,6 +127,8 @@ pub(crate) struct DeleteNetworkArguments {
     pub(crate) name: String,
     #[arg(long, value_name = "REVISION", help = IF_MATCH)]
     pub(crate) if_match: Option<Revision>,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmWithin,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -6,6 +6,7 @@ pub(super) mod check_health;
 pub(super) mod client_rules;
 pub(super) mod completions;
 pub(super) mod events;
+pub(super) mod history;
 pub(super) mod management;
 pub(super) mod manual;
 pub(super) mod network_rule;
@@ -25,7 +26,7 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::arguments::{OutputArguments, Revision};
+use super::arguments::{ConfirmWithin, OutputArguments, Revision};
 use super::client::{Call, Client};
 use super::endpoints::Endpoints;
 use super::failure::Failure;
@@ -44,12 +45,24 @@ pub(crate) struct Session<'t> {
 impl Session<'_> {
     /// Prints the answer as the flags ask.
     fn print(&mut self, view: &impl View) -> Result<(), Failure> {
-        self.tell_destroyed();
+        self.tell_consequences();
         output::print(self.terminal, &self.output, view)
     }
 
-    /// Says how many connections a change destroyed, if it did.
-    fn tell_destroyed(&mut self) {
+    /// Every change is to be confirmed within this time, if there is one.
+    pub(super) fn confirming(mut self, confirm: ConfirmWithin) -> Self {
+        self.client = self.client.confirming(confirm.confirm_within);
+        self
+    }
+
+    /// Says how many connections a change destroyed, if it did, and until when it is to be confirmed, if it is.
+    fn tell_consequences(&mut self) {
+        if let Some((revision, time)) = self.client.confirm_by() {
+            let before = revision.saturating_sub(1);
+            self.terminal.note(&format!(
+                "To be confirmed by {time}: `registry-guard confirm` lets revision {revision} stand; otherwise the policy of revision {before} comes back by itself."
+            ));
+        }
         match self.client.destroyed() {
             0 => {}
             1 => self.terminal.note("1 connection of a source that is denied now was destroyed."),

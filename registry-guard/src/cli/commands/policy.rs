@@ -52,7 +52,7 @@ pub(crate) async fn apply(
     if prints {
         return session.print(&understand::<AppliedView>(&body)?);
     }
-    session.tell_destroyed();
+    session.tell_consequences();
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn update(
     if prints {
         return session.print(&understand::<RegistryView>(&body)?);
     }
-    session.tell_destroyed();
+    session.tell_consequences();
     Ok(())
 }
 

@@ -8,7 +8,7 @@ mod rules;
 mod status;
 
 pub(crate) use flatten::flatten;
-pub(crate) use policy::{AppliedView, DocumentView};
+pub(crate) use policy::{AppliedView, DifferenceView, DocumentView, RolledBackView};
 pub(crate) use registry::{RegistryListView, RegistryView};
 pub(crate) use resource::{Column, ResourceView};
 pub(crate) use rules::{IpRule, RuleListView, ServiceTagRule, SubnetRule, rule_answer};

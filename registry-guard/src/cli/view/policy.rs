@@ -145,19 +145,75 @@ impl AppliedView {
 }
 
 impl View for AppliedView {
-    /// Lines as people know them from tools that plan first, under the name of what they are about.
     fn tables(&self) -> Vec<Table> {
-        let mut lines = Vec::with_capacity(self.steps.len() + 1);
-        let mut about = None;
-        for step in &self.steps {
-            let subject = step.subject();
-            if about != Some(subject) {
-                about = Some(subject);
-                lines.push(format!("{} {}", subject.0, subject.1));
-            }
-            lines.push(step.line());
+        concluded(&self.steps, self.conclusion())
+    }
+}
+
+/// Lines as people know them from tools that plan first, under the name of what they are about.
+fn concluded(steps: &[StepView], conclusion: String) -> Vec<Table> {
+    let mut lines = Vec::with_capacity(steps.len() + 1);
+    let mut about = None;
+    for step in steps {
+        let subject = step.subject();
+        if about != Some(subject) {
+            about = Some(subject);
+            lines.push(format!("{} {}", subject.0, subject.1).trim_end().to_owned());
         }
-        lines.push(self.conclusion());
-        vec![Table::of_lines(lines)]
+        lines.push(step.line());
+    }
+    lines.push(conclusion);
+    vec![Table::of_lines(lines)]
+}
+
+/// `diff`: how two revisions differ.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct DifferenceView {
+    from: u64,
+    to: u64,
+    summary: Summary,
+    steps: Vec<StepView>,
+}
+
+impl View for DifferenceView {
+    fn tables(&self) -> Vec<Table> {
+        let Self { from, to, summary: Summary { add, change, remove }, steps } = self;
+        let what = if steps.is_empty() {
+            "no difference, but perhaps the order or the spelling of rules".to_owned()
+        } else {
+            format!("{add} added, {change} changed, {remove} removed")
+        };
+        concluded(steps, format!("From revision {from} to {to}: {what}."))
+    }
+}
+
+/// `rollback`: what was changed, or would be.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RolledBackView {
+    revision: u64,
+    changed: bool,
+    to: u64,
+    dry_run: bool,
+    destroyed_connections: u64,
+    summary: Summary,
+    steps: Vec<StepView>,
+}
+
+impl View for RolledBackView {
+    fn tables(&self) -> Vec<Table> {
+        let Self { revision, to, summary: Summary { add, change, remove }, steps, .. } = self;
+        let conclusion = if !self.changed {
+            format!("No changes: the policy is that of revision {to} (revision {revision}).")
+        } else if self.dry_run {
+            format!(
+                "Plan: back to revision {to}, {add} to add, {change} to change, {remove} to remove. Nothing was changed (revision {revision})."
+            )
+        } else {
+            format!(
+                "Back to revision {to}: {add} added, {change} changed, {remove} removed. The kernel enforces revision {revision}."
+            )
+        };
+        concluded(steps, conclusion)
     }
 }

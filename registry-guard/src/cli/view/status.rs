@@ -100,12 +100,14 @@ fn summary(status: &Value) -> Table {
         ("second layer", layer),
         ("responder", responder),
         ("revision", text(status.get("revision"))),
+        ("to be confirmed", text(status.pointer("/unconfirmed/confirmBy"))),
         ("destroyed connections", text(status.get("destroyedConnections"))),
         ("trusted services", text(status.get("trustedServices"))),
         ("version", text(status.get("version"))),
     ];
     let mut table = Table::new(["NAME", "VALUE"]);
-    table.rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    let told = |(name, value): &(&str, String)| *name != "to be confirmed" || !value.is_empty();
+    table.rows = facts.into_iter().filter(told).map(|(name, value)| vec![name.to_owned(), value]).collect();
     table
 }
 

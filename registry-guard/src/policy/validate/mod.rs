@@ -11,6 +11,7 @@ mod patch;
 mod prefixes;
 mod private_endpoint;
 mod private_endpoint_request;
+mod roll_back;
 mod service_tag_rule;
 mod service_tags;
 mod subnet_rule;
@@ -56,6 +57,7 @@ impl Policy {
             }
             Change::DeleteSubnet { network, name } => self.delete_subnet(network, name),
             Change::Apply(request) => self.apply_request(request, limits),
+            Change::RollBack(past) => self.roll_back(past, limits),
         }
     }
 

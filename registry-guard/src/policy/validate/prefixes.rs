@@ -59,6 +59,7 @@ impl<'a> Load<'a> {
             Edit::RemoveServiceTagRule { tag, .. } => self.rules.retain(|before| !before.tag.eq_ignore_ascii_case(tag)),
             Edit::ReplaceServiceTagRules { rules, .. } => self.rules = rules.iter().collect(),
             Edit::ImportServiceTags(tags) => self.tags = Some(tags),
+            Edit::DropServiceTags => self.tags = None,
             _ => {}
         }
     }

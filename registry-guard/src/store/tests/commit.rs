@@ -98,7 +98,7 @@ fn an_enforcement_that_fails_keeps_nothing() {
     ] {
         let edits = kept.edits(&change);
         let mut asked = 0;
-        let error = kept.store.commit(before.revision + 1, &edits, &mut || {
+        let error = commit(&mut kept.store, &kept.policy, &edits, &mut || {
             asked += 1;
             anyhow::bail!("the map is full")
         });
@@ -124,7 +124,7 @@ fn an_edit_of_what_is_not_stored_is_never_enforced() {
             registry: "contoso".into(),
             settings: Settings { default_action: Action::Allow, ..settings },
         };
-        let error = kept.store.commit(99, &[insert, edit], &mut || panic!("enforced")).unwrap_err();
+        let error = commit(&mut kept.store, &kept.policy, &[insert, edit], &mut || panic!("enforced")).unwrap_err();
         assert!(error.to_string().contains(stray), "{error}");
         kept = kept.reopened();
         assert_eq!(kept.policy, before);
@@ -138,7 +138,7 @@ fn a_full_disk_is_noticed_before_anything_is_enforced() {
     let pages: i64 = kept.store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     kept.store.connection.pragma_update(None, "max_page_count", pages + 4).unwrap();
     let edits = kept.edits(&patch_ips(addresses(20_000)));
-    let error = kept.store.commit(99, &edits, &mut || panic!("enforced")).unwrap_err();
+    let error = commit(&mut kept.store, &kept.policy, &edits, &mut || panic!("enforced")).unwrap_err();
     assert!(matches!(error, StoreError::Unusable { .. }) && error.to_string().contains("full"), "{error}");
     assert_eq!(kept.reopened().policy, before);
 }

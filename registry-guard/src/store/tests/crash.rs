@@ -16,13 +16,12 @@ fn a_crash_before_the_commit_leaves_the_old_policy() {
     let folder = kept.folder.path().to_owned();
     let mut left = None;
     let mut log = 0;
-    kept.store
-        .commit(before.revision + 1, &edits, &mut || {
-            log = folder.join("policy.db-wal").metadata()?.len();
-            left = Some(left_by_a_crash(&folder));
-            Ok(())
-        })
-        .unwrap();
+    commit(&mut kept.store, &before, &edits, &mut || {
+        log = folder.join("policy.db-wal").metadata()?.len();
+        left = Some(left_by_a_crash(&folder));
+        Ok(())
+    })
+    .unwrap();
     assert!(log > 500_000, "the log held {log} bytes of the change");
     assert_eq!(left.unwrap(), before);
 }
@@ -105,7 +104,7 @@ fn write_until_killed(folder: &Path) -> ! {
             }
             _ => edits,
         };
-        store.commit(policy.revision + 1, &edits, &mut || Ok(())).unwrap();
+        commit(&mut store, &policy, &edits, &mut || Ok(())).unwrap();
         policy.apply(&edits);
         policy.revision += 1;
     }

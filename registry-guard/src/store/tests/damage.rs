@@ -82,10 +82,10 @@ fn a_foreign_file_is_left_alone() {
 fn a_newer_layout_is_refused_with_both_versions() {
     let folder = closed();
     let newer = Connection::open(file(&folder)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 5").unwrap();
+    newer.execute_batch("PRAGMA user_version = 6").unwrap();
     drop(newer);
     let error = refused(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 5, known: 4, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 6, known: 5, .. }), "{error:?}");
     let older = Connection::open(file(&folder)).unwrap();
     older.execute_batch("PRAGMA user_version = 0").unwrap();
     drop(older);
@@ -139,6 +139,7 @@ fn values_that_make_no_sense_are_damage() {
         ("UPDATE state SET revision = -1", "the revision is negative"),
         ("DELETE FROM state", "not exactly one revision"),
         ("DROP TABLE subnets", "no such table: subnets"),
+        ("DROP TABLE revisions", "no such table: revisions"),
     ] {
         let folder = closed();
         let tampering = Connection::open(file(&folder)).unwrap();

@@ -3,7 +3,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::policy::PrivateEndpoint;
 
-/// Takes from a file what the second layout brought, the third, and the fourth.
+/// Takes from a file what the second layout brought, the third, the fourth, and the fifth.
 const WITHOUT_PRIVATE_ENDPOINTS: &str = "DROP TABLE private_endpoints; PRAGMA user_version = 1;";
 const WITHOUT_SERVICE_TAGS: &str = "DROP TABLE service_tag_file; DROP TABLE service_tags; DROP TABLE service_tag_rules; \
                                     PRAGMA user_version = 2;";
@@ -24,12 +24,18 @@ DROP TABLE ip_rules;
 ALTER TABLE ip_rules_by_id RENAME TO ip_rules;
 PRAGMA user_version = 3;";
 
-/// A closed store as an earlier version left it: the first, the second, which had private endpoints, or the third, which had
-/// service tags.
+const WITHOUT_HISTORY: &str = "DROP TABLE revisions; DROP TABLE unconfirmed; PRAGMA user_version = 4;";
+
+/// A closed store as an earlier version left it: the first, the second, which had private endpoints, the third, which had
+/// service tags, or the fourth, which had IP rules in the order of their prefixes.
 fn of_layout(version: i64) -> (tempfile::TempDir, Policy) {
     let Kept { folder, store, mut policy } = Kept::furnished();
     drop(store);
     let file = Connection::open(folder.path().join(SqliteStore::FILE)).unwrap();
+    file.execute_batch(WITHOUT_HISTORY).unwrap();
+    if version == 4 {
+        return (folder, policy);
+    }
     file.execute_batch(WITH_IP_RULES_BY_ID).unwrap();
     if version == 3 {
         return (folder, policy);
@@ -58,15 +64,25 @@ fn version(store: &SqliteStore) -> i64 {
 
 #[test]
 fn an_older_store_keeps_all_it_holds_and_can_do_what_is_new() {
-    for layout in [1, 2, 3] {
+    for layout in [1, 2, 3, 4] {
         let (folder, before) = of_layout(layout);
         let (store, policy) = opened(folder.path()).unwrap();
-        assert_eq!((version(&store), &policy), (4, &before), "from {layout}");
+        assert_eq!((version(&store), &policy), (5, &before), "from {layout}");
         let mut kept = Kept { folder, store, policy };
         kept.change(&put_endpoint("contoso", "new", "hub", "10.1.0.5", "Approved"));
         kept.change(&import(8, &[("Storage", &["198.51.100.0/24"]), ("Sql", &["192.0.2.0/24"])]));
         kept.change(&add_tag("fabrikam", "Storage", "Allow"));
         kept.change(&add_ip("192.0.2.1"));
+        let back = kept.policy.before(kept.store.undos(before.revision, before.revision + 4).unwrap());
+        assert_eq!(back.registries["contoso"].ip_rules.len(), before.registries["contoso"].ip_rules.len());
+        assert!(
+            kept.store
+                .history()
+                .unwrap()
+                .iter()
+                .map(|entry| entry.revision)
+                .eq(before.revision + 1..=before.revision + 4)
+        );
         let after = kept.policy.clone();
         assert_eq!(after.revision, before.revision + 4);
         assert_eq!(kept.reopened().policy, after);
@@ -75,9 +91,13 @@ fn an_older_store_keeps_all_it_holds_and_can_do_what_is_new() {
 
 #[test]
 fn a_step_that_fails_leaves_the_older_layout_as_it_was() {
-    for (layout, table) in
-        [(1, "private_endpoints"), (1, "service_tags"), (2, "service_tag_rules"), (3, "ip_rules_by_prefix")]
-    {
+    for (layout, table) in [
+        (1, "private_endpoints"),
+        (1, "service_tags"),
+        (2, "service_tag_rules"),
+        (3, "ip_rules_by_prefix"),
+        (4, "revisions"),
+    ] {
         let (folder, before) = of_layout(layout);
         let path = folder.path().join(SqliteStore::FILE);
         let in_the_way = Connection::open(&path).unwrap();
@@ -100,7 +120,7 @@ fn a_fresh_store_and_one_brought_up_to_date_have_the_same_tables() {
             store.connection.prepare("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name").unwrap();
         all.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
     };
-    for layout in [1, 2, 3] {
+    for layout in [1, 2, 3, 4] {
         let (folder, _) = of_layout(layout);
         let (store, _) = opened(folder.path()).unwrap();
         assert_eq!(tables(&store), tables(&Kept::new().store), "from {layout}");

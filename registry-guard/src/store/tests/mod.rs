@@ -1,6 +1,7 @@
 mod commit;
 mod crash;
 mod damage;
+mod history;
 mod migration;
 mod registries;
 mod scale;
@@ -36,46 +37,9 @@ impl Kept {
     /// A little of everything: both kinds of rules in two registries, two networks, private endpoints, settings.
     fn furnished() -> Self {
         let mut kept = Self::new();
-        for (registry, value, action) in [
-            ("contoso", "203.0.113.0/24", "Allow"),
-            ("contoso", "203.0.113.9", "Deny"),
-            ("contoso", "2001:DB8:7::/48", "Allow"),
-            ("fabrikam", "198.51.100.7/32", "Allow"),
-        ] {
-            kept.change(&add_ip_with(registry, value, action));
+        for change in furnishing() {
+            kept.change(&change);
         }
-        kept.change(&put_network("Hub", 5001, &["10.1.0.0/16", "2001:db8:1::/48"]));
-        kept.change(&put_network("spoke", 16_777_215, &["10.2.0.0/16"]));
-        kept.change(&put_subnet(
-            "Hub",
-            "Builders",
-            &["10.1.0.0/24", "2001:db8:1:1::/64"],
-            &["Microsoft.ContainerRegistry"],
-        ));
-        kept.change(&put_subnet("Hub", "others", &["10.1.1.0/24"], &[]));
-        for subnet in ["others", "Builders"] {
-            kept.change(&Change::AddSubnetRule {
-                registry: "contoso".into(),
-                subnet_id: SubnetId::new("hub", subnet).to_string(),
-                only_if_absent: false,
-                action: None,
-            });
-        }
-        kept.change(&put_endpoint("contoso", "Desk", "hub", "10.1.0.4", "Approved"));
-        kept.change(&put_endpoint("fabrikam", "desk", "spoke", "10.2.0.4", "Rejected"));
-        kept.change(&import(7, &[("Storage", &["198.51.100.0/25", "2001:db8:9::/48"]), ("Sql", &["192.0.2.0/24"])]));
-        kept.change(&add_tag("contoso", "storage", "Allow"));
-        kept.change(&add_tag("fabrikam", "Sql", "Deny"));
-        kept.change(&Change::PatchRegistry {
-            registry: "fabrikam".into(),
-            patch: RegistryPatch {
-                default_action: Some("Allow".into()),
-                public_network_access: Some("Disabled".into()),
-                bypass: Some("None".into()),
-                data_endpoint_enabled: Some(true),
-                ..RegistryPatch::default()
-            },
-        });
         kept
     }
 
@@ -85,7 +49,7 @@ impl Kept {
 
     fn change(&mut self, change: &Change) {
         let edits = self.edits(change);
-        self.store.commit(self.policy.revision + 1, &edits, &mut || Ok(())).unwrap();
+        commit(&mut self.store, &self.policy, &edits, &mut || Ok(())).unwrap();
         self.policy.apply(&edits);
         self.policy.revision += 1;
     }
@@ -97,6 +61,75 @@ impl Kept {
         let (store, policy) = opened(folder.path()).unwrap();
         Self { folder, store, policy }
     }
+}
+
+/// What makes a little of everything.
+fn furnishing() -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (registry, value, action) in [
+        ("contoso", "203.0.113.0/24", "Allow"),
+        ("contoso", "203.0.113.9", "Deny"),
+        ("contoso", "2001:DB8:7::/48", "Allow"),
+        ("fabrikam", "198.51.100.7/32", "Allow"),
+    ] {
+        changes.push(add_ip_with(registry, value, action));
+    }
+    changes.push(put_network("Hub", 5001, &["10.1.0.0/16", "2001:db8:1::/48"]));
+    changes.push(put_network("spoke", 16_777_215, &["10.2.0.0/16"]));
+    changes.push(put_subnet(
+        "Hub",
+        "Builders",
+        &["10.1.0.0/24", "2001:db8:1:1::/64"],
+        &["Microsoft.ContainerRegistry"],
+    ));
+    changes.push(put_subnet("Hub", "others", &["10.1.1.0/24"], &[]));
+    for subnet in ["others", "Builders"] {
+        changes.push(Change::AddSubnetRule {
+            registry: "contoso".into(),
+            subnet_id: SubnetId::new("hub", subnet).to_string(),
+            only_if_absent: false,
+            action: None,
+        });
+    }
+    changes.push(put_endpoint("contoso", "Desk", "hub", "10.1.0.4", "Approved"));
+    changes.push(put_endpoint("fabrikam", "desk", "spoke", "10.2.0.4", "Rejected"));
+    changes.push(import(7, &[("Storage", &["198.51.100.0/25", "2001:db8:9::/48"]), ("Sql", &["192.0.2.0/24"])]));
+    changes.push(add_tag("contoso", "storage", "Allow"));
+    changes.push(add_tag("fabrikam", "Sql", "Deny"));
+    changes.push(Change::PatchRegistry {
+        registry: "fabrikam".into(),
+        patch: RegistryPatch {
+            default_action: Some("Allow".into()),
+            public_network_access: Some("Disabled".into()),
+            bypass: Some("None".into()),
+            data_endpoint_enabled: Some(true),
+            ..RegistryPatch::default()
+        },
+    });
+    changes
+}
+
+/// What is remembered of a revision, for a test.
+fn entry(revision: u64) -> Entry {
+    Entry {
+        revision,
+        made: "2026-07-01T08:00:00Z".to_owned(),
+        who: "root (uid 0)".to_owned(),
+        origin: "unix socket".to_owned(),
+        what: format!("change {revision}"),
+        registries: vec!["contoso".to_owned()],
+    }
+}
+
+/// Commits edits that come from validating a change of `before`.
+fn commit(
+    store: &mut SqliteStore,
+    before: &Policy,
+    edits: &[Edit],
+    enforce: &mut dyn FnMut() -> anyhow::Result<()>,
+) -> Result<u64, StoreError> {
+    let (entry, undo) = (entry(before.revision + 1), Undo::of(before, edits));
+    store.commit(&Revision { edits, entry: &entry, undo: &undo, unconfirmed: None }, enforce)
 }
 
 fn opened(folder: &Path) -> Result<(SqliteStore, Policy), StoreError> {
