@@ -19,8 +19,12 @@ static FRONTS: ArrayOfMaps<Front, { MAX_REGISTRIES as usize }> = ArrayOfMaps::ne
 
 /// Two places for a trie of each registry. The capacity of the inner map given here is only a template: the kernel does not
 /// compare it (`bpf_map_meta_equal`).
+///
+/// Before Linux 6.2 it does compare where each has a `bpf_timer`, and "nowhere" has two numbers: `ENOENT` in a value that its
+/// BTF calls a struct, `EINVAL` in any other and where there is no BTF, as in the tries that the agent makes. A value in an
+/// array is any other.
 #[btf_map]
-static RULES: ArrayOfMaps<LpmTrie<RuleKey, Entry, 1>, { TRIE_PLACES as usize }> = ArrayOfMaps::new();
+static RULES: ArrayOfMaps<LpmTrie<RuleKey, [Entry; 1], 1>, { TRIE_PLACES as usize }> = ArrayOfMaps::new();
 
 /// A trie's key is packed, so LLVM would write it to the stack in any parts, while the verifier wants each part aligned
 /// to its size.
@@ -69,7 +73,7 @@ impl RuleTable for Rules {
     #[inline(always)]
     fn longest(&self, key: &RuleKey, bits: u32) -> Option<Entry> {
         let place = self.header().trie().place(self.registry);
-        RULES.get(place)?.get(&TrieKey::new(bits, key).0).copied()
+        RULES.get(place)?.get(&TrieKey::new(bits, key).0).map(|&[entry]| entry)
     }
 }
 

@@ -20,9 +20,10 @@ static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }>
 #[btf_map]
 static GUARDED_PORTS: Array<GuardedPorts, 1> = Array::new();
 
-/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store.
+/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store. It is in an
+/// array for the same reason as an entry of `RULES`.
 #[btf_map]
-static HOST_TABLE: ArrayOfMaps<Array<HostTable, 1>, 1> = ArrayOfMaps::new();
+static HOST_TABLE: ArrayOfMaps<Array<[HostTable; 1], 1>, 1> = ArrayOfMaps::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -52,7 +53,7 @@ impl Maps {
     /// What stands in front of the endpoint map, if this is the network namespace of the host.
     #[inline(always)]
     fn host_table(&self) -> Option<&HostTable> {
-        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0) } else { None }
+        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0).map(|[table]| table) } else { None }
     }
 
     /// The endpoint that listens on `address` and `port`, by the map.

@@ -9,22 +9,25 @@ use tests::packet::{DestinationOptions, Ethernet, Ipv6, Packet, Raw, Tcp};
 /// `BPF_PROG_TEST_RUN` takes no frame shorter than an Ethernet header.
 const SHORTEST_FRAME: usize = 14;
 
-fn each(mut judge: impl FnMut(&Attack, &Source, &[u8]) -> Result<()>) -> Result<()> {
+/// Returns how many packets there were.
+fn each(mut judge: impl FnMut(&Attack, &Source, &[u8]) -> Result<()>) -> Result<usize> {
+    let mut judged = 0;
     for attack in all() {
         for source in [Source::ALLOWED, Source::DENIED] {
             let frame = (attack.packet)(&source).bytes();
             assert!(frame.len() >= SHORTEST_FRAME, "{}: too short for the kernel", attack.name);
             let who = if source.allowed { "allowed" } else { "denied" };
             judge(&attack, &source, &frame).with_context(|| format!("{} from an {who} source", attack.name))?;
+            judged += 1;
         }
     }
-    Ok(())
+    Ok(judged)
 }
 
 #[test]
 fn every_packet_gets_its_verdict_and_its_counter_in_the_kernel() -> Result<()> {
     let mut guard = Guard::new(&policy())?;
-    each(|attack, source, frame| {
+    let judged = each(|attack, source, frame| {
         let reason = attack.reason(source);
         let outcome = guard.run(frame)?;
         assert_eq!(outcome.counted.1, reason, "{}: {source:?}", attack.name);
@@ -33,7 +36,9 @@ fn every_packet_gets_its_verdict_and_its_counter_in_the_kernel() -> Result<()> {
         assert_eq!(outcome.reply, None, "{}: this registry answers nothing", attack.name);
         assert_eq!(guard.ask(frame)?, reason, "{}: asked", attack.name);
         Ok(())
-    })
+    })?;
+    println!("corpus: {judged} of {judged} packets got their verdict and their counter in the kernel");
+    Ok(())
 }
 
 #[test]
@@ -45,7 +50,8 @@ fn a_connection_attempt_in_disguise_counts_for_its_registry_and_its_rule() -> Re
         let concerns_registry = matches!(reason.class(), Class::Allow | Class::Deny);
         assert_eq!(registry, concerns_registry.then_some(0), "{}: {source:?}", attack.name);
         Ok(())
-    })
+    })?;
+    Ok(())
 }
 
 /// `BPF_PROG_TEST_RUN` puts less than a page into the linear part of a packet and the rest into fragments, as a driver does

@@ -9,6 +9,8 @@ use aya::programs::links::LinkError;
 use nix::errno::Errno;
 use thiserror::Error;
 
+use super::release;
+
 /// What can go wrong between the agent and bpf(2).
 #[derive(Debug, Error)]
 pub enum KernelError {
@@ -32,7 +34,7 @@ pub enum KernelError {
     #[error("loading the kernel program: {}", chain(.0))]
     Load(#[from] EbpfError),
     /// The verifier or the kernel refuses the program.
-    #[error("the kernel refuses the program: {}", chain(.0))]
+    #[error("the kernel refuses the program: {}{}", chain(.0), release::too_old())]
     Verifier(#[source] ProgramError),
     /// The object lacks a part.
     #[error("the embedded kernel object has no {0}; it was built from other sources")]

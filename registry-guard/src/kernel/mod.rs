@@ -15,6 +15,7 @@ mod mapped;
 mod object;
 mod pins;
 mod probe;
+mod release;
 mod retired;
 mod rules;
 mod socket_layer;
