@@ -11,6 +11,7 @@ mod progress;
 mod setup;
 mod test;
 mod test_tally;
+mod vm_test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Verb {
     Demo,
     /// Set the machine up, build everything and run all tests, as root
     Test(test::Arguments),
+    /// Boot Debian with its own kernels in virtual machines and try everything there, as root (1 GB, on request only)
+    VmTest(vm_test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Check => check::run(),
         Verb::Demo => demo::run(),
         Verb::Test(arguments) => test::run(arguments),
+        Verb::VmTest(arguments) => vm_test::run(arguments),
     }
 }

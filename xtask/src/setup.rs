@@ -13,7 +13,9 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use nix::unistd::Uid;
 
+pub(crate) use debian::ensure as ensure_tools;
 pub(crate) use deny::version as deny_version;
+pub(crate) use tools::{Tool, tool};
 
 /// Makes sure of one thing, and says in which state it is now.
 type Step = fn() -> Result<String>;
@@ -39,7 +41,7 @@ pub(crate) fn run_as_root(what: &str, verb: &str) -> Result<()> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let mut steps: Vec<(&str, Step)> = vec![
-        ("tools", debian::ensure_tools),
+        ("tools", || debian::ensure(&tools::TOOLS)),
         ("rust", components::ensure),
         ("nightly", nightly::ensure),
         ("bpf-linker", linker::ensure),

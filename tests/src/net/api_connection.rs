@@ -16,7 +16,8 @@ impl ApiConnection {
     /// How long one answer may take.
     const LIMIT: Duration = Duration::from_mins(2);
 
-    pub(super) fn open(socket: &Path) -> Result<Self> {
+    /// Connects to the agent whose control socket this is.
+    pub fn open(socket: &Path) -> Result<Self> {
         let stream = UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
         for set_timeout in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set_timeout(&stream, Some(Self::LIMIT))?;

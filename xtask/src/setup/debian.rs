@@ -7,21 +7,21 @@ use std::{path::Path, process::Command};
 use anyhow::{Result, bail};
 use nix::unistd::Uid;
 
-use super::tools;
+use super::tools::{self, Tool};
 use crate::progress;
 use quiet_services::{QuietServices, disable_services};
 
-/// Installs the packages of the tools that are missing.
-pub(super) fn ensure_tools() -> Result<String> {
-    let missing = tools::missing();
+/// Installs the packages of those tools that are missing.
+pub(crate) fn ensure(tools: &[Tool]) -> Result<String> {
+    let missing = tools::missing(tools);
     if missing.is_empty() {
-        return Ok(format!("all {} there", tools::TOOLS.len()));
+        return Ok(format!("all {} there", tools.len()));
     }
     let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
     let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     packages.dedup();
     install(&packages, &format!("missing: {}", names.join(" ")))?;
-    let still: Vec<&str> = tools::missing().iter().map(|tool| tool.name).collect();
+    let still: Vec<&str> = tools::missing(tools).iter().map(|tool| tool.name).collect();
     if !still.is_empty() {
         bail!("the packages are installed, yet not found: {}", still.join(" "));
     }

@@ -13,7 +13,8 @@ pub(crate) struct Tool {
     pub(crate) package: &'static str,
 }
 
-const fn tool(name: &'static str, package: &'static str) -> Tool {
+/// One of them.
+pub(crate) const fn tool(name: &'static str, package: &'static str) -> Tool {
     Tool { name, package }
 }
 
@@ -48,10 +49,10 @@ pub(crate) const TOOLS: [Tool; 22] = [
     tool("modprobe", "kmod"),
 ];
 
-/// The tools that are not there.
-pub(crate) fn missing() -> Vec<&'static Tool> {
+/// Those of them that are not there.
+pub(crate) fn missing(tools: &[Tool]) -> Vec<&Tool> {
     let folders = folders();
-    TOOLS.iter().filter(|tool| !is_there(tool.name, &folders)).collect()
+    tools.iter().filter(|tool| !is_there(tool.name, &folders)).collect()
 }
 
 /// `PATH`, and the folders for root's programs, which a user's `PATH` often lacks.
