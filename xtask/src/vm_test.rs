@@ -18,7 +18,10 @@ mod rootfs;
 mod tools;
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process,
     time::{Duration, Instant},
 };
 
@@ -100,11 +103,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let accelerator = Accelerator::find();
     println!("vm-test: {accelerator}");
     let folder = workspace::target_dir()?.join("vm");
-    let runs = folder.join("run");
-    if runs.exists() {
-        fs::remove_dir_all(&runs).with_context(|| format!("removing {}", runs.display()))?;
-    }
-    fs::create_dir_all(&runs).with_context(|| format!("creating {}", runs.display()))?;
+    let runs = own_folder(&folder.join("run"))?;
+    let lock = File::create(folder.join("lock")).context("creating target/vm/lock")?;
+    lock.lock().context("waiting for another run of this verb to have made what both need")?;
     let payload = Payload::build(&runs, &kernel_tests::TESTS)?;
     let root = rootfs::ensure(&folder)?;
     let mut kernels = Vec::new();
@@ -112,6 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         kernels.push(kernel.ensure(&folder, &root)?);
     }
     let disk = image::ensure(&folder, &root)?;
+    drop(lock);
     println!("vm-test: everything is there after {:.0} s", started.elapsed().as_secs_f32());
 
     let mut findings = Vec::new();
@@ -129,6 +131,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     summarize(&findings, kernels.len(), started)
+}
+
+/// A folder for what this run writes, named after its process; those of processes that are gone are removed.
+fn own_folder(runs: &Path) -> Result<PathBuf> {
+    let own = runs.join(process::id().to_string());
+    fs::create_dir_all(runs).with_context(|| format!("creating {}", runs.display()))?;
+    for entry in fs::read_dir(runs).with_context(|| format!("reading {}", runs.display()))? {
+        let run = entry?.path();
+        let lives = run.file_name().is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        if !lives || run == own {
+            fs::remove_dir_all(&run).with_context(|| format!("removing {}", run.display()))?;
+        }
+    }
+    fs::create_dir(&own).with_context(|| format!("creating {}", own.display()))?;
+    Ok(own)
 }
 
 fn summarize(findings: &[Finding], kernels: usize, started: Instant) -> Result<()> {

@@ -29,6 +29,10 @@ struct Known {
     acknowledged: Rules,
     /// What was begun after it, and the rules that would be then.
     under_way: Option<(String, Rules)>,
+    /// When that was begun.
+    begun: Option<Instant>,
+    /// How long the change before it took.
+    lasted: Duration,
     /// Changes that were acknowledged since the machine was started.
     changes: usize,
     revision: String,
@@ -103,12 +107,24 @@ enum Survived {
 }
 
 impl Known {
-    /// Listens until that moment.
+    /// Listens until that moment, and then until a change is about half made: anywhere from its begin to somewhat after the time
+    /// that one takes.
     fn follow(&mut self, machine: &mut Machine, until: Instant) -> Result<()> {
-        while let Some(said) = machine.hear_before(until)? {
-            self.hear(&said)?;
-        }
+        self.listen(machine, until)?;
+        let until = Instant::now() + START;
+        while self.listen_once(machine, until)? && self.begun.is_none_or(|begun| begun.elapsed() > self.lasted) {}
+        self.listen(machine, Instant::now() + self.lasted.mul_f64(rand::rng().random_range(0.0..1.2)))
+    }
+
+    fn listen(&mut self, machine: &mut Machine, until: Instant) -> Result<()> {
+        while self.listen_once(machine, until)? {}
         Ok(())
+    }
+
+    fn listen_once(&mut self, machine: &mut Machine, until: Instant) -> Result<bool> {
+        let Some(said) = machine.hear_before(until)? else { return Ok(false) };
+        self.hear(&said)?;
+        Ok(true)
     }
 
     fn hear(&mut self, said: &Value) -> Result<()> {
@@ -116,10 +132,12 @@ impl Known {
             self.marker = marker;
         } else if let Some(what) = said["begin"].as_str() {
             self.under_way = Some((what.to_owned(), rules(&said["rules"])?));
+            self.begun = Some(Instant::now());
         } else if let Some(revision) = said["acknowledged"].as_str() {
             let (_, rules) = self.under_way.take().context("a change was acknowledged that was not begun")?;
             self.acknowledged = rules;
             self.changes += 1;
+            self.lasted = self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed());
             revision.clone_into(&mut self.revision);
         } else {
             bail!("the machine says {said}");

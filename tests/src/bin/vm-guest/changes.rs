@@ -28,7 +28,7 @@ pub(crate) fn make(seed: u64, host: &mut Host) -> Result<()> {
         // It is on the disk, yet the disk was not told to keep it; the next change's commit does that.
         host.say(&json!({"marker": marker.write()?}))?;
         let change = model::next(&rules, &mut random);
-        rules = change.after.clone();
+        rules.clone_from(&change.after);
         host.say(&json!({"begin": change.name(), "rules": rules}))?;
         let revision = guarded.make(&change)?;
         host.say(&json!({"acknowledged": revision}))?;
