@@ -529,51 +529,6 @@ fn a_configuration_that_cannot_be_used_leaves_the_last_one_in_force() -> Result<
 }
 
 #[test]
-fn a_store_that_cannot_be_used_is_left_alone_and_so_is_the_kernel() -> Result<()> {
-    let mut host = Host::new()?;
-    let shown = host.agent.json(["show", "-n", REGISTRY])?;
-    host.agent.stop()?;
-    let path = host.agent.state().join("policy.db");
-    let good = fs::read(&path)?;
-    ensure!(!host.agent.state().join("policy.db-wal").exists(), "a stopped agent leaves one file");
-    let mut of_another_program = good.clone();
-    of_another_program[68..72].copy_from_slice(b"none");
-    let mut newer = good.clone();
-    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
-    let mut garbled = good.clone();
-    garbled[4096..].fill(0xa5);
-    let file = path.display().to_string();
-    let mut kernel = host.agent.kernel_tables()?;
-    for (what, bytes, words) in [
-        ("an empty file", Vec::new(), ["is damaged", "cut off"]),
-        ("a text file", b"interfaces = []\n".repeat(64), ["is not a policy store", "not an SQLite file"]),
-        ("half of the header", good[..50].to_vec(), ["is damaged", "cut off"]),
-        ("half of the file", good[..good.len() / 2].to_vec(), ["is damaged", "restore it"]),
-        ("garbage", garbled, ["is damaged", "restore it"]),
-        ("an SQLite file of another program", of_another_program, ["is not a policy store", "another program"]),
-        ("a file of a later version", newer, ["layout 99", "start the version that wrote it"]),
-    ] {
-        fs::write(&path, &bytes)?;
-        expect_no_start(&host, &[&file, "enforcement in the kernel is unchanged"]).context(what)?;
-        expect_no_start(&host, &words).context(what)?;
-        ensure!(fs::read(&path)? == bytes, "{what} was touched");
-        expect_same(&kernel, &host.agent.kernel_tables()?, what)?;
-        host.expect_guarded(what)?;
-        // The rules have been hit.
-        kernel = host.agent.kernel_tables()?;
-    }
-    fs::remove_file(&path)?;
-    fs::create_dir(&path)?;
-    expect_no_start(&host, &[&file, "not a regular file"])?;
-    fs::remove_dir(&path)?;
-    fs::write(&path, &good)?;
-    host.agent.run()?;
-    host.expect_guarded("in the end")?;
-    assert_eq!(host.agent.json(["show", "-n", REGISTRY])?, shown);
-    Ok(())
-}
-
-#[test]
 fn a_user_without_permission_on_the_socket_can_do_nothing() -> Result<()> {
     let host = Host::new()?;
     let before = host.agent.everything()?;

@@ -223,6 +223,7 @@ pub(super) fn entry(policy: &Policy, edits: &[Edit], revision: u64, author: &Aut
         origin,
         what: why.map_or(outline.clone(), |why| format!("{why}: {outline}")),
         registries,
+        beginning: false,
     }
 }
 

@@ -37,7 +37,7 @@ impl Agent {
             prefix: None,
             message: String::new(),
             enforced_on: enforced_on(self.kernel().program_id(), &self.links()?),
-            revision,
+            revision: self.store_problem().is_none().then_some(revision),
         };
         report.endpoint = self.asked_endpoint(&report, destination)?;
         let Some(frame) = report.endpoint.and_then(|endpoint| self.question(&report, endpoint)) else {

@@ -23,14 +23,14 @@ use super::denied_log::DeniedLog;
 use super::history::History;
 use super::interfaces::{Interfaces, preflight};
 use super::no_core::forbid_cores;
-use super::opened_store::{self, Opened};
+use super::opened_store::{self, Known};
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
 use super::{Agent, Denials, Inner, InterfaceStatus, Operations, host, service_tags, steering, tidy, unconfirmed};
 use crate::api;
 use crate::compile::{TrustedPrefixes, compile};
 use crate::config::Config;
-use crate::kernel::{Kernel, KernelError, LoadedTable, Pins, pinned_links};
+use crate::kernel::{EventBudget, Events, Kernel, KernelError, LoadedTable, Pins, pinned_links};
 use crate::netlink::Links;
 use crate::policy::{Policy, Registry};
 
@@ -62,13 +62,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     log_to_standard_error();
     forbid_cores()?;
     let config = Config::load(&options.config)?;
-    if config.vxlan.trusts_everyone() {
-        warn!(
-            trusted_vteps = ?config.vxlan.trusted_vteps,
-            "vxlan.trusted-vteps covers every address: whoever can send to this host can claim to be in any virtual network; \
-             name the hosts that encapsulate"
-        );
-    }
+    warn_of_open_vteps(&config);
     let limits = config.policy_limits();
     let trusted = TrustedPrefixes::new(config.trusted_services.iter().flat_map(|service| &service.prefixes).copied());
     let links = Links::subscribe()?;
@@ -76,10 +70,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     preflight(&config, &present, &pinned_links(&options.pins))?;
     let pins = Pins::take(&options.pins)?;
     let written = Arc::default();
-    let Opened { store, policy, history, unconfirmed } = opened_store::open(&options.state, &config, &written)?;
-    let operations = Operations::new(written);
+    let opened = opened_store::open_or_lose(&options.state, &config, &written)?;
+    let operations = Operations::new(Arc::clone(&written));
     debug!(took = ?begun.elapsed(), "policy read");
-    refuse_lost_counters(&policy, limits.rules)?;
+    if let Ok(opened) = &opened {
+        refuse_lost_counters(&opened.policy, limits.rules)?;
+    }
     let listener = api::bind(&options.socket)?;
     let remote = api::Remote::prepare(&config, &options.state)?;
 
@@ -87,11 +83,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     blind_spots.look(&config);
 
     // Nothing before this line changes anything in the kernel.
+    let known = opened.as_ref().ok().map(|opened| &opened.policy);
     let (kernel, tables) = thread::scope(|scope| {
-        let tables = scope.spawn(|| tables(&policy, &trusted, limits.rules));
+        let tables = scope.spawn(|| known.map_or(Ok(Vec::new()), |policy| tables(policy, &trusted, limits.rules)));
         (Kernel::load(pins, limits.rules), tables.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let (mut kernel, tables) = (kernel?, tables?);
+    let (mut kernel, mut tables) = (kernel?, tables?);
+    let Known { store, store_problem, policy, history, unconfirmed, closed } =
+        opened_store::settle(opened, &options.state, &config, &kernel, &trusted)?;
+    tables.extend(closed);
     debug!(took = ?begun.elapsed(), "programs loaded and tables built");
     let second_layer = SecondLayer::new(&config, &kernel, links.lister())?;
     enforce(tables, &mut kernel)?;
@@ -103,8 +103,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         config,
         limits,
         trusted,
-        store: Mutex::new(Some(Box::new(store))),
-        store_problem: RwLock::new(None),
+        store: Mutex::new(store),
+        store_problem: RwLock::new(store_problem),
+        state: options.state,
+        written,
+        copies_problem: Mutex::new(None),
         history: History::new(history),
         unconfirmed: watch::Sender::new(unconfirmed),
         policy: RwLock::new(policy),
@@ -131,13 +134,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     follow_second_layer(&agent).await?;
     if let Some((events, budget)) = events {
         // Before it is told that the agent is ready: from then on, each denial is logged or counted as left out.
-        let log = DeniedLog::start(agent.clone(), events, budget);
-        tokio::spawn(async move {
-            let followed = async { log?.follow().await };
-            if let Err(problem) = followed.await {
-                error!(%problem, "denied packets are no longer logged; verdicts do not depend on it");
-            }
-        });
+        follow_denials(&agent, events, budget);
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
     tokio::spawn(tidy::follow(agent.clone()));
@@ -157,6 +154,26 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     info!("stopped; what was enforced stays enforced");
     Ok(())
+}
+
+fn warn_of_open_vteps(config: &Config) {
+    if config.vxlan.trusts_everyone() {
+        warn!(
+            trusted_vteps = ?config.vxlan.trusted_vteps,
+            "vxlan.trusted-vteps covers every address: whoever can send to this host can claim to be in any virtual network; \
+             name the hosts that encapsulate"
+        );
+    }
+}
+
+fn follow_denials(agent: &Agent, events: Events, budget: EventBudget) {
+    let log = DeniedLog::start(agent.clone(), events, budget);
+    tokio::spawn(async move {
+        let followed = async { log?.follow().await };
+        if let Err(problem) = followed.await {
+            error!(%problem, "denied packets are no longer logged; verdicts do not depend on it");
+        }
+    });
 }
 
 /// A rule whose hit counter lies beyond the configured number could not be counted.

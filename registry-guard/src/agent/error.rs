@@ -1,3 +1,5 @@
+use std::path::{Path, PathBuf};
+
 use thiserror::Error;
 
 use crate::kernel::KernelError;
@@ -71,6 +73,24 @@ pub enum AgentError {
         "{0}; nothing can be changed until `registry-guard restore --from last-good` (or --from FILE) has put a policy in its place, and what was enforced stays enforced"
     )]
     LostStore(String),
+    /// There is no such copy of the policy.
+    #[error(
+        "no good copy of the policy for `{asked}`: {there}; accepted: last-good, a revision, or the path of a policy store (`registry-guard restore --list`)"
+    )]
+    NoSuchCopy {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        there: String,
+    },
+    /// A copy of the policy is damaged, or something else.
+    #[error("{problem}; {}", next_older(older.as_deref()))]
+    CopyUnusable {
+        /// What is wrong.
+        problem: String,
+        /// The next older copy, if there is one.
+        older: Option<PathBuf>,
+    },
     /// Enforcement was given up with `detach`; only a new start takes it up again.
     #[error("this agent was detached and enforces nothing; start it again first")]
     Detached,
@@ -85,6 +105,13 @@ fn nothing_to_confirm(asked: Option<u64>, unconfirmed: Option<u64>) -> String {
                 .to_owned()
         }
     }
+}
+
+fn next_older(older: Option<&Path>) -> String {
+    older.map_or_else(
+        || "there is no older copy; accepted: the path of a policy store".to_owned(),
+        |older| format!("the next older copy: `registry-guard restore --from {}`", older.display()),
+    )
 }
 
 impl From<KernelError> for AgentError {

@@ -19,6 +19,11 @@ impl History {
         Self(Mutex::new(entries.into()))
     }
 
+    /// Replaces all of it.
+    pub(super) fn set(&self, all: Vec<Entry>) {
+        *self.entries() = all.into();
+    }
+
     /// A revision was made, and `oldest` is the oldest that is remembered.
     pub(super) fn add(&self, entry: Entry, oldest: u64) {
         let mut entries = self.entries();
@@ -92,7 +97,7 @@ impl Agent {
                 .map(|unconfirmed| unconfirmed.confirm_by.clone()),
         };
         Ok(HistoryReport {
-            complete_from: entries.front().map_or(revision, |entry| entry.revision.saturating_sub(1)),
+            complete_from: earliest(&entries, revision),
             value: entries.iter().rev().filter(concerns).take(top.unwrap_or(usize::MAX)).map(told).collect(),
         })
     }
@@ -107,8 +112,7 @@ impl Agent {
             let mut store = self.store();
             let store = store.as_mut().ok_or_else(|| self.lost_store())?;
             let now = self.read(Policy::clone);
-            let earliest =
-                self.0.history.entries().front().map_or(now.revision, |entry| entry.revision.saturating_sub(1));
+            let earliest = earliest(&self.0.history.entries(), now.revision);
             if !(earliest..=now.revision).contains(&revision) {
                 return Err(AgentError::RevisionUnknown { asked: revision, earliest, newest: now.revision });
             }
@@ -124,7 +128,8 @@ impl Agent {
     ///
     /// If a revision never was, or is no longer remembered.
     pub fn difference(&self, from: Option<u64>, to: Option<u64>) -> Result<(u64, u64, Vec<Step>), AgentError> {
-        let to = to.unwrap_or_else(|| self.read(|policy| policy.revision));
+        let newest = self.policy()?.revision;
+        let to = to.unwrap_or(newest);
         let from = from.unwrap_or_else(|| to.saturating_sub(1));
         let (before, after) = (self.policy_at(from)?, self.policy_at(to)?);
         Ok((from, to, steps(&before, &before.edits_towards(&after))))
@@ -142,7 +147,7 @@ impl Agent {
         to: Option<u64>,
         dry_run: bool,
     ) -> Result<(u64, Changed, Vec<Step>), AgentError> {
-        let have = self.read(|policy| policy.revision);
+        let have = self.policy()?.revision;
         // Which revision is the one before depends on which is the last.
         let last = have.to_string();
         let terms = &Terms { if_match: terms.if_match.or(to.is_none().then_some(last.as_str())), ..*terms };
@@ -165,6 +170,11 @@ impl Agent {
         let (changed, ()) = self.carry_out(terms, &change, limits, Some(&format!("back to {to}")), |_, _| ())?;
         Ok(changed)
     }
+}
+
+/// The earliest revision whose policy is known, if `newest` is the last.
+fn earliest(entries: &VecDeque<Entry>, newest: u64) -> u64 {
+    entries.front().map_or(newest, |oldest| oldest.revision - u64::from(!oldest.beginning))
 }
 
 /// A policy as what may be asked for.

@@ -24,6 +24,7 @@ mod operations;
 mod question;
 mod report;
 pub mod responder;
+mod restore;
 mod revocation;
 mod second_layer;
 mod service_tags;
@@ -34,8 +35,8 @@ mod tidy;
 mod unconfirmed;
 mod zones;
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -52,9 +53,10 @@ pub use self::error::AgentError;
 pub use self::history::{HistoryReport, RevisionReport};
 pub use self::operations::{Operation, OperationError, OperationStatus, Operations};
 pub use self::report::{
-    CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus,
-    ServiceTagsStatus, State, Status,
+    CheckReport, CheckVerdict, InterfaceStatus, NamespaceStatus, ProgramStatus, RegistryPolicyStatus, RegistryStatus,
+    SecondLayerStatus, ServiceTagsStatus, State, Status,
 };
+pub use self::restore::{Restored, Source};
 pub use self::service_tags::Imported;
 pub use self::terms::{Author, Terms};
 pub use self::unconfirmed::UnconfirmedStatus;
@@ -85,6 +87,12 @@ struct Inner {
     store: Mutex<Option<Box<dyn Store>>>,
     /// Why the store cannot be used, if so. Until it can, `policy` knows the registries and nothing of who may reach them.
     store_problem: RwLock<Option<String>>,
+    /// The folder of the store.
+    state: PathBuf,
+    /// How many IP rules the store wrote.
+    written: Arc<AtomicU64>,
+    /// Why no good copy could be made of the last policy, if so.
+    copies_problem: Mutex<Option<String>>,
     /// What the store remembers.
     history: History,
     /// The change that is to be confirmed.

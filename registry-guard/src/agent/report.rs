@@ -36,8 +36,8 @@ pub struct CheckReport {
     pub message: String,
     /// The interfaces on which this program stands; on others nothing is enforced.
     pub enforced_on: Vec<String>,
-    /// The revision of the policy at this moment.
-    pub revision: u64,
+    /// The revision of the policy at this moment; absent while nobody knows the policy.
+    pub revision: Option<u64>,
 }
 
 /// The answer to a check.
@@ -71,8 +71,8 @@ pub struct Status {
     pub state: State,
     /// Why it is not ENFORCING.
     pub problems: Vec<String>,
-    /// The revision of the policy, which the kernel enforces.
-    pub revision: u64,
+    /// The revision of the policy, which the kernel enforces; absent while nobody knows the policy.
+    pub revision: Option<u64>,
     /// The change that is to be confirmed, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<UnconfirmedStatus>,
@@ -203,6 +203,19 @@ pub struct RegistryStatus {
     pub endpoints: Vec<String>,
     /// How a denied connection is answered.
     pub deny_response: &'static str,
+    /// What the policy says of it; absent while nobody knows the policy.
+    #[serde(flatten)]
+    pub policy: Option<RegistryPolicyStatus>,
+    /// Connection attempts by reason.
+    pub counters: BTreeMap<&'static str, u64>,
+    /// What was done about them. Lookups are packets that belong to no connection, not connections.
+    pub outcomes: BTreeMap<&'static str, u64>,
+}
+
+/// What the policy says of a registry.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryPolicyStatus {
     /// What happens to sources that no rule names.
     pub default_action: Action,
     /// Whether the rules are asked at all.
@@ -219,8 +232,4 @@ pub struct RegistryStatus {
     pub service_tag_rules: usize,
     /// The service tags that rules name and that have no prefixes at present.
     pub unresolved_service_tags: Vec<String>,
-    /// Connection attempts by reason.
-    pub counters: BTreeMap<&'static str, u64>,
-    /// What was done about them. Lookups are packets that belong to no connection, not connections.
-    pub outcomes: BTreeMap<&'static str, u64>,
 }

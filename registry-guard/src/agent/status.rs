@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use registry_guard_common::{LAYOUT_VERSION, Reason};
 
 use super::report::{
-    InterfaceStatus, ProgramStatus, RegistryStatus, SecondLayerStatus, ServiceTagsStatus, State, Status,
+    InterfaceStatus, ProgramStatus, RegistryPolicyStatus, RegistryStatus, SecondLayerStatus, ServiceTagsStatus, State,
+    Status,
 };
 use super::{Agent, AgentError, OperationStatus};
 use crate::config::DenyResponse;
 use crate::kernel::{GUARD_SK_LOOKUP, GUARD_XDP};
-use crate::policy::{Action, Policy};
+use crate::policy::{Action, Policy, Registry};
 
 impl Agent {
     /// How registry-guard stands. Blocks.
@@ -45,6 +46,8 @@ impl Agent {
         problems.extend(self.0.blind_spots.problems());
         problems.extend(self.0.revocations.problems());
         problems.extend(self.read(denying_nobody));
+        let is_known = self.store_problem().is_none();
+        problems.extend(self.store_problems());
         let config = self.config();
         let (revision, registries) = self.read(|policy| {
             let registries = config.registries.iter().filter_map(|host| {
@@ -57,17 +60,7 @@ impl Agent {
                         DenyResponse::Drop => "drop",
                         DenyResponse::Reset => "reset; drop for datagrams and inside VXLAN",
                     },
-                    default_action: registry.default_action,
-                    public_network_access: registry.public_network_access,
-                    network_rule_bypass_options: registry.bypass,
-                    private_endpoint_connections: registry.private_endpoints.len(),
-                    ip_rules: registry.ip_rules.len(),
-                    virtual_network_rules: registry.subnet_rules.len(),
-                    service_tag_rules: registry.service_tag_rules.len(),
-                    unresolved_service_tags: policy
-                        .unresolved_service_tags(registry)
-                        .map(|rule| rule.tag.clone())
-                        .collect(),
+                    policy: is_known.then(|| said_of(policy, registry)),
                     counters: named(reasons.remove(&Some(registry.slot))),
                     outcomes: outcomes
                         .remove(&registry.slot)
@@ -77,7 +70,7 @@ impl Agent {
                         .collect(),
                 })
             });
-            (policy.revision, registries.collect())
+            (is_known.then_some(policy.revision), registries.collect())
         });
         Ok(Status {
             state: match (enforcing, problems.is_empty()) {
@@ -146,6 +139,19 @@ impl Agent {
             namespaces: layer.status(),
         };
         (status, layer.guards_somewhere() && !self.is_detached())
+    }
+}
+
+fn said_of(policy: &Policy, registry: &Registry) -> RegistryPolicyStatus {
+    RegistryPolicyStatus {
+        default_action: registry.default_action,
+        public_network_access: registry.public_network_access,
+        network_rule_bypass_options: registry.bypass,
+        private_endpoint_connections: registry.private_endpoints.len(),
+        ip_rules: registry.ip_rules.len(),
+        virtual_network_rules: registry.subnet_rules.len(),
+        service_tag_rules: registry.service_tag_rules.len(),
+        unresolved_service_tags: policy.unresolved_service_tags(registry).map(|rule| rule.tag.clone()).collect(),
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::agent::{
-    Agent, AgentError, Changed, Denials, HistoryReport, Imported, Operations, Terms, UnconfirmedStatus,
+    Agent, AgentError, Changed, Denials, HistoryReport, Imported, Operations, Restored, Source, Terms,
+    UnconfirmedStatus,
 };
 use crate::config::Config;
 use crate::policy::{Change, Edit, Policy, PolicyError, PolicyRequest, ServiceTagFile, Step, steps};
+use crate::store::GoodCopy;
 
 /// What the API asks of the agent. Everything but `policy`, `config`, `denials` and `operations` blocks.
 pub(super) trait Backend: Send + Sync {
@@ -48,6 +50,12 @@ pub(super) trait Backend: Send + Sync {
     fn confirm(&self, revision: Option<u64>) -> Result<u64, AgentError>;
 
     fn unconfirmed(&self) -> Option<UnconfirmedStatus>;
+
+    /// The good copies of the policy, the newest first.
+    fn copies(&self) -> Vec<GoodCopy>;
+
+    /// Returns after the kernel enforces what a copy says.
+    fn restore(&self, terms: &Terms<'_>, source: &Source) -> Result<Restored, AgentError>;
 
     fn check(
         &self,
@@ -133,6 +141,14 @@ impl Backend for Agent {
 
     fn unconfirmed(&self) -> Option<UnconfirmedStatus> {
         Self::unconfirmed(self)
+    }
+
+    fn copies(&self) -> Vec<GoodCopy> {
+        Self::copies(self)
+    }
+
+    fn restore(&self, terms: &Terms<'_>, source: &Source) -> Result<Restored, AgentError> {
+        Self::restore(self, terms, source)
     }
 
     fn check(

@@ -12,7 +12,7 @@ use super::change_headers::Noted;
 use super::confirm;
 use super::refusal::{INVALID_HEADER, Refusal};
 use super::request_log::CorrelationId;
-use crate::agent::{AgentError, Changed, Imported, Terms};
+use crate::agent::{AgentError, Changed, Imported, Restored, Source, Terms};
 use crate::policy::{Change, PolicyRequest, ServiceTagFile, Step};
 
 /// On which terms a change is made: the revision that it needs, from the header `If-Match`; and within which time it is to be
@@ -59,6 +59,13 @@ impl Condition {
             self.carried_out(agent, &changed);
         }
         Ok((to, changed, steps))
+    }
+
+    /// Makes the policy what a copy says.
+    pub(super) fn restore(&self, agent: &dyn Backend, source: &Source) -> Result<Restored, Refusal> {
+        let restored = self.on_terms(|terms| agent.restore(terms, source))?;
+        self.carried_out(agent, &restored.changed);
+        Ok(restored)
     }
 
     fn carried_out(&self, agent: &dyn Backend, changed: &Changed) {

@@ -30,6 +30,7 @@ mod registry;
 mod remote;
 mod request_log;
 mod resources;
+mod restore;
 mod routes;
 mod segment;
 mod serve;

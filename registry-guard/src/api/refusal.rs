@@ -65,6 +65,8 @@ impl From<AgentError> for Refusal {
             AgentError::RevisionUnknown { .. } => Self::new(StatusCode::NOT_FOUND, "RevisionNotFound", message),
             AgentError::Unconfirmed { .. } => Self::new(StatusCode::CONFLICT, "UnconfirmedChange", message),
             AgentError::NothingToConfirm { .. } => Self::new(StatusCode::CONFLICT, "NothingToConfirm", message),
+            AgentError::NoSuchCopy { .. } => Self::new(StatusCode::NOT_FOUND, "CopyNotFound", message),
+            AgentError::CopyUnusable { .. } => Self::new(StatusCode::BAD_REQUEST, "CopyUnusable", message),
             AgentError::LostStore(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "PolicyUnreadable", message),
             AgentError::Detached => Self::new(StatusCode::CONFLICT, "Detached", message),
             AgentError::Store(_) | AgentError::Kernel(_) => {

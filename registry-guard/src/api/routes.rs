@@ -15,8 +15,8 @@ use super::refusal::Refusal;
 use super::request_log::Strangers;
 use super::{
     access, caller, check, discovery, endpoints, events, history, ip_rule, network, operation, policy,
-    private_endpoint, provider, registry, request_log, resources, service, service_tag_rule, service_tags, subnet,
-    subnet_rule, subscription, token,
+    private_endpoint, provider, registry, request_log, resources, restore, service, service_tag_rule, service_tags,
+    subnet, subnet_rule, subscription, token,
 };
 use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
@@ -131,6 +131,8 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route(&tags, published())
         .route(&format!("{all_tags}/{{tag}}"), get(service_tags::show))
         .route(&format!("{tags}/{{tag}}"), get(service_tags::show))
+        .route("/copies", get(restore::list))
+        .route("/restore", post(restore::restore))
         .route("/policy", whole_policy)
         .route("/status", get(service::status))
         .route("/events", get(events::events))

@@ -42,8 +42,12 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
             .await
         }
         Command::Restore(it) => {
-            policy::restore(session(terminal, socket, it.output).confirming(it.confirm), &it.name, it.yes, it.if_match)
-                .await
+            let session = session(terminal, socket, it.output).confirming(it.confirm);
+            match (it.name, it.from) {
+                (Some(name), _) => policy::restore(session, &name, it.yes, it.if_match).await,
+                (None, Some(from)) => policy::restore_from(session, &from, it.yes, it.if_match).await,
+                (None, None) => policy::copies(session).await,
+            }
         }
         Command::Export(it) => policy::export(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Apply(it) => {

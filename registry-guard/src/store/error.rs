@@ -14,7 +14,7 @@ pub enum StoreError {
         problem: String,
     },
     /// The file is something else than a policy store.
-    #[error("policy store {}: is not a policy store ({problem}); move it away or name another folder; enforcement in the kernel is unchanged", path.display())]
+    #[error("policy store {}: is not a policy store ({problem}); restore the one that belongs there (`registry-guard restore --from last-good`, or --from FILE) or name another folder; enforcement in the kernel is unchanged", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -22,15 +22,23 @@ pub enum StoreError {
         problem: String,
     },
     /// The file is damaged.
-    #[error("policy store {}: is damaged ({problem}); restore it from a backup, or move it away to start with a closed policy; enforcement in the kernel is unchanged", path.display())]
+    #[error("policy store {}: is damaged ({problem}); restore it (`registry-guard restore --from last-good`, or --from FILE); enforcement in the kernel is unchanged", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
         /// What was found.
         problem: String,
     },
+    /// There was a file once, since there are copies of it.
+    #[error("policy store {}: is gone, but good copies of it are beside it ({copies}); `registry-guard restore --from last-good` brings the last one back; enforcement in the kernel is unchanged", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// How many copies there are.
+        copies: usize,
+    },
     /// A later version of this program has written the file.
-    #[error("policy store {}: has layout {found}, this version of registry-guard knows {known}; start the version that wrote it, or a later one; enforcement in the kernel is unchanged", path.display())]
+    #[error("policy store {}: has layout {found}, this version of registry-guard knows {known}; start the version that wrote it, or a later one, or restore an earlier policy (`registry-guard restore --from last-good`); enforcement in the kernel is unchanged", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -61,6 +69,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the file cannot be used until another is in its place.
+    pub fn is_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Unusable { .. }
+                | Self::Foreign { .. }
+                | Self::Corrupt { .. }
+                | Self::Missing { .. }
+                | Self::Newer { .. }
+        )
+    }
+
     /// What an error of `SQLite` means for the store at `path`.
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();

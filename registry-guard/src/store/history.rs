@@ -59,11 +59,8 @@ pub(super) fn write(
     entry: &Entry,
     undo: &[u8],
 ) -> rusqlite::Result<Remembered> {
-    let sql = "INSERT INTO revisions (revision, made, who, origin, what, registries, undo) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let Entry { revision, made, who, origin, what, registries } = entry;
-    let row = params![signed(*revision), made, who, origin, what, registries.join(" "), undo];
-    connection.prepare_cached(sql)?.execute(row)?;
+    insert(connection, entry, undo)?;
+    let revision = &entry.revision;
     let after = kept.with(*revision, undo.len(), bounds);
     if after.oldest() > kept.oldest() && kept.oldest().is_some() {
         let mut forget = connection.prepare_cached("DELETE FROM revisions WHERE revision < ?1")?;
@@ -72,9 +69,23 @@ pub(super) fn write(
     Ok(after)
 }
 
+/// Forgets all revisions, and writes one of which nothing leads back.
+pub(super) fn begin(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM revisions")?.execute([])?;
+    insert(connection, entry, &[])
+}
+
+fn insert(connection: &Connection, entry: &Entry, undo: &[u8]) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO revisions (revision, made, who, origin, what, registries, undo) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Entry { revision, made, who, origin, what, registries, beginning: _ } = entry;
+    let row = params![signed(*revision), made, who, origin, what, registries.join(" "), undo];
+    connection.prepare_cached(sql)?.execute(row).map(drop)
+}
+
 /// All revisions that are kept, the oldest first.
 pub(super) fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
-    let sql = "SELECT revision, made, who, origin, what, registries FROM revisions ORDER BY revision";
+    let sql = "SELECT revision, made, who, origin, what, registries, length(undo) = 0 FROM revisions ORDER BY revision";
     let mut all = connection.prepare(sql)?;
     let entry = |row: &rusqlite::Row<'_>| {
         Ok(Entry {
@@ -84,6 +95,7 @@ pub(super) fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
             origin: row.get(3)?,
             what: row.get(4)?,
             registries: row.get_ref(5)?.as_str()?.split_whitespace().map(str::to_owned).collect(),
+            beginning: row.get(6)?,
         })
     };
     all.query_map([], entry)?.collect()

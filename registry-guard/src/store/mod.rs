@@ -1,5 +1,6 @@
 //! Keeps the policy, and how it came to be, across restarts, crashes and power cuts.
 
+mod copies;
 mod create;
 mod error;
 mod header;
@@ -12,6 +13,7 @@ mod sqlite;
 mod tests;
 mod write;
 
+pub use copies::{Copies, CopyError, GoodCopy, verify};
 pub use error::StoreError;
 pub use history::HistoryBounds;
 pub use sqlite::SqliteStore;
@@ -79,6 +81,8 @@ pub struct Entry {
     pub what: String,
     /// The lower-case names of the registries that it is about; none if it is about what they share.
     pub registries: Vec<String>,
+    /// Whether nothing is known of what was before it.
+    pub beginning: bool,
 }
 
 /// Until when a change is to be confirmed.

@@ -140,7 +140,7 @@ ALTER TABLE ip_rules_by_prefix RENAME TO ip_rules;
 ";
 
 /// `undo` is what `policy::Undo` makes of what leads from a revision back to the one before it; a revision that is not there is
-/// beyond the bounds. `registries` are lower-case names with a space between. `unconfirmed` has a row while the last revision is to be
+/// beyond the bounds, and one without bytes has nothing known before it. `registries` are lower-case names with a space between. `unconfirmed` has a row while the last revision is to be
 /// confirmed; times in it are milliseconds.
 const HISTORY: &str = "
 CREATE TABLE revisions (

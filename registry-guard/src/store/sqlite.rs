@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::copies::Copies;
 use super::create::create;
 use super::header::is_store;
 use super::history::{self, Remembered};
@@ -35,8 +36,21 @@ impl SqliteStore {
             return Err(StoreError::Unusable { path, problem: format!("cannot make its folder: {error}") });
         }
         if !is_store(&path)? {
-            create(&path)?;
+            match Copies::beside(folder).list().len() {
+                0 => create(&path)?,
+                copies => return Err(StoreError::Missing { path, copies }),
+            }
         }
+        Self::open_file(path)
+    }
+
+    /// Opens the store in `folder`, where there is one.
+    pub fn open_existing(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(Self::FILE);
+        if is_store(&path)? { Self::open_file(path) } else { Err(StoreError::Missing { path, copies: 0 }) }
+    }
+
+    fn open_file(path: PathBuf) -> Result<Self, StoreError> {
         let connection = connect(&path).map_err(|error| StoreError::from_sqlite(&path, &error))?;
         let (bounds, kept) = (HistoryBounds::default(), Remembered::default());
         let mut store = Self { path, connection, written: Arc::default(), bounds, kept };
@@ -44,6 +58,17 @@ impl SqliteStore {
         store.bring_up_to_date(found)?;
         store.kept = Remembered::read(&store.connection).map_err(|error| store.damage(&error))?;
         Ok(store)
+    }
+
+    /// Begins the history anew with this revision, of which nothing else is written.
+    pub fn begin_history(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let Self { path, connection, .. } = self;
+        let fault = |error| StoreError::from_sqlite(path, &error);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        set_revision(&transaction, entry.revision).map_err(fault)?;
+        history::begin(&transaction, entry).map_err(fault)?;
+        history::write_unconfirmed(&transaction, None).map_err(fault)?;
+        transaction.commit().map_err(fault)
     }
 
     /// Remembers no more than this.

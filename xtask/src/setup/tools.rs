@@ -19,7 +19,7 @@ pub(crate) const fn tool(name: &'static str, package: &'static str) -> Tool {
 }
 
 /// What is needed beside the Rust toolchains.
-pub(crate) const TOOLS: [Tool; 22] = [
+pub(crate) const TOOLS: [Tool; 23] = [
     // Building: SQLite is compiled from its sources.
     tool("cc", "gcc"),
     tool("/usr/include/stdio.h", "libc6-dev"),
@@ -41,6 +41,8 @@ pub(crate) const TOOLS: [Tool; 22] = [
     tool("ipset", "ipset"),
     tool("xdp-filter", "xdp-tools"),
     tool("bpftool", "bpftool"),
+    // Recording the calls of a process, and letting them fail.
+    tool("strace", "strace"),
     // Reading manual pages.
     tool("groff", "groff-base"),
     // Looking at processes and the kernel's settings.

@@ -6,14 +6,15 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::agent::{
-    AgentError, Changed, Denials, HistoryReport, Imported, Operations, RevisionReport, Terms, UnconfirmedStatus,
-    require,
+    AgentError, Changed, Denials, HistoryReport, Imported, Operations, Restored, RevisionReport, Source, Terms,
+    UnconfirmedStatus, require,
 };
 use crate::api::backend::Backend;
 use crate::config::Config;
 use crate::policy::{
     Change, Policy, PolicyRequest, Registry, ServiceTagFile, ServiceTagsChanges, Settings, Step, steps,
 };
+use crate::store::GoodCopy;
 
 /// Changes the policy as the agent does, with no store and no kernel behind it.
 pub(super) struct StandIn {
@@ -140,6 +141,14 @@ impl Backend for StandIn {
 
     fn unconfirmed(&self) -> Option<UnconfirmedStatus> {
         None
+    }
+
+    fn copies(&self) -> Vec<GoodCopy> {
+        Vec::new()
+    }
+
+    fn restore(&self, _: &Terms<'_>, source: &Source) -> Result<Restored, AgentError> {
+        Err(AgentError::NoSuchCopy { asked: format!("{source:?}"), there: "there is none".to_owned() })
     }
 
     fn check(

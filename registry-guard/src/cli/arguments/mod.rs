@@ -103,7 +103,7 @@ pub(crate) enum Command {
     List(ListArguments),
     /// Change a registry's settings; what is not named stays as it is
     Update(UpdateArguments),
-    /// Put a registry back to default access: no rules, everyone allowed
+    /// Put a registry back to default access, or the whole policy back to a good copy
     Restore(RestoreArguments),
     /// Print the policy as a document
     Export(ExportArguments),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{ArgGroup, Args};
 
 use super::output::OutputArguments;
 use super::revision::{ConfirmWithin, IF_MATCH, Revision};
@@ -71,19 +71,31 @@ pub(crate) struct ApplyArguments {
 
 /// `restore`
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Afterwards everyone can reach the registry: all its network rules are removed, its default action is Allow, public network \
-access is enabled. Private endpoint connections, the trusted-service bypass, data endpoints and virtual networks stay as they \
-are, and the registry stays guarded. On a terminal it asks first.
+#[command(group(ArgGroup::new("what").args(["name", "from", "list"]).required(true)), after_help = "\
+With --name everyone can reach the registry afterwards: all its network rules are removed, its default action is Allow, public \
+network access is enabled. Private endpoint connections, the trusted-service bypass, data endpoints and virtual networks stay as they \
+are, and the registry stays guarded.
+
+With --from the whole policy becomes what a copy says, in one step. The agent makes good copies by itself, each with its \
+SHA-256, and checks it. A policy store that cannot be read is moved aside, and the copy takes its place. On a terminal it asks first.
 
 Examples:
   registry-guard export --name contoso > contoso.yaml
   registry-guard restore --name contoso --yes
-  registry-guard apply -f contoso.yaml")]
+  registry-guard apply -f contoso.yaml
+  registry-guard restore --list --output table
+  registry-guard restore --from last-good --yes
+  registry-guard restore --from /backup/policy.db")]
 pub(crate) struct RestoreArguments {
-    /// The registry, as config.toml names it (case does not matter)
+    /// Put this registry back to default access (its name as config.toml has it, case does not matter)
     #[arg(short, long, value_name = "REGISTRY", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
+    /// Put the policy of a good copy in force: last-good, a revision, or the path of a policy store
+    #[arg(long, value_name = "COPY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) from: Option<String>,
+    /// List the good copies, the newest first
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -1,4 +1,4 @@
-//! `export`, `apply` and `restore`.
+//! `export`, `apply` and `restore`, of a registry or of everything.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::cli::client::Call;
 use crate::cli::failure::Failure;
 use crate::cli::policy_file;
 use crate::cli::resource_path;
-use crate::cli::view::{AppliedView, DocumentView, RegistryView};
+use crate::cli::view::{AppliedView, Column, DocumentView, RegistryView, ResourceView};
 
 /// `export`
 pub(crate) async fn export(mut session: Session<'_>, registry: Option<&str>) -> Result<(), Failure> {
@@ -73,4 +73,43 @@ pub(crate) async fn restore(
     }});
     let body = session.client.send(Call::patch(resource_path::registry(name), &body).if_match(if_match)).await?;
     session.print(&understand::<RegistryView>(&body)?)
+}
+
+/// `restore --from`
+pub(crate) async fn restore_from(
+    mut session: Session<'_>,
+    from: &str,
+    sure: bool,
+    if_match: Option<Revision>,
+) -> Result<(), Failure> {
+    const COLUMNS: &[Column] = &[
+        ("FROM", "/from"),
+        ("CHANGED", "/changed"),
+        ("DESTROYED", "/destroyedConnections"),
+        ("REVISION", "/revision"),
+    ];
+    let question = format!("The whole policy becomes what the copy {from} says. Continue? (y/N): ");
+    if !sure && !session.terminal.agrees(&question)? {
+        return Err(Failure::Local("nothing was changed".to_owned()));
+    }
+    let is_word = from.eq_ignore_ascii_case("last-good") || from.bytes().all(|byte| byte.is_ascii_digit());
+    let from = if is_word {
+        from.to_owned()
+    } else {
+        let path = std::path::absolute(from).map_err(|error| Failure::Local(format!("--from {from}: {error}")))?;
+        path.display().to_string()
+    };
+    let call = Call::post("/restore".to_owned(), &json!({"from": from})).if_match(if_match);
+    let answer = session.ask(call).await?;
+    if let Some(moved) = answer["moved"].as_str() {
+        session.terminal.note(&format!("The policy store that could not be used is now {moved}."));
+    }
+    session.print(&ResourceView::new(answer, COLUMNS))
+}
+
+/// `restore --list`
+pub(crate) async fn copies(mut session: Session<'_>) -> Result<(), Failure> {
+    const COLUMNS: &[Column] = &[("REVISION", "/revision"), ("MADE", "/time"), ("BYTES", "/bytes"), ("FILE", "/path")];
+    let copies = session.ask_list(Call::get("/copies".to_owned())).await?;
+    session.print(&ResourceView::new(copies, COLUMNS))
 }

@@ -7,7 +7,9 @@ use crate::document::Document;
 use crate::store::{HistoryBounds, Unconfirmed};
 
 /// All that a policy says, without the hit counters.
-fn told(policy: &Policy) -> (Value, Option<std::sync::Arc<crate::policy::ServiceTags>>) {
+pub(super) type Told = (Value, Option<std::sync::Arc<crate::policy::ServiceTags>>);
+
+pub(super) fn told(policy: &Policy) -> Told {
     (serde_json::to_value(Document::of(policy, None).unwrap()).unwrap(), policy.service_tags.clone())
 }
 
@@ -17,7 +19,7 @@ fn nth(place: usize) -> String {
 }
 
 /// Changes of every kind, some of which take back what others did.
-fn changes() -> Vec<Change> {
+pub(super) fn changes() -> Vec<Change> {
     let remove = |value: &str| Change::RemoveIpRule { registry: "contoso".into(), value: value.into() };
     vec![
         add_ip("192.0.2.1"),

@@ -3,6 +3,7 @@ mod crash;
 mod damage;
 mod history;
 mod migration;
+mod power_cut;
 mod registries;
 mod scale;
 
@@ -118,6 +119,7 @@ fn entry(revision: u64) -> Entry {
         origin: "unix socket".to_owned(),
         what: format!("change {revision}"),
         registries: vec!["contoso".to_owned()],
+        beginning: false,
     }
 }
 
