@@ -214,6 +214,7 @@ fn a_killed_agent_takes_back_what_nobody_confirmed_once_it_runs_again() -> Resul
     let last = &agent.json(["history", "--top", "1"])?[0];
     assert_eq!((&last["revision"], &last["who"]), (&json!(3), &json!("the agent (not confirmed within 4s)")));
     assert_eq!((verdict(&agent, "192.0.2.9")?, verdict(&agent, OFFICE)?), (json!("Deny"), json!("Allow")));
+    ensure!(agent.log().contains("ready revision=3"), "it was enforced anew before it was taken back");
 
     agent.cli(["update", "-n", REGISTRY, "--default-action", "Allow", "--confirm-within", "20s"])?.expect_success()?;
     agent.kill9()?;

@@ -174,6 +174,20 @@ fn after_a_boot_with_a_store_that_cannot_be_used_nobody_gets_in_until_it_is_rest
 }
 
 #[test]
+fn a_registry_whose_table_in_the_kernel_is_not_sure_lets_nobody_in() -> Result<()> {
+    let mut host = Host::new()?;
+    host.agent.stop()?;
+    fs::write(host.store(), b"nonsense")?;
+    // The kernel knows nothing of this address, and has a table in the slot that the registry had.
+    host.agent.configure(&GuardConfig::of(&host.network).reset().wildcard().to_string())?;
+    host.agent.run()?;
+    assert_eq!(host.get_in()?, [false, false]);
+    host.agent.stop()?;
+    host.agent.configure(&GuardConfig::of(&host.network).reset().to_string())?;
+    Ok(())
+}
+
+#[test]
 fn a_first_start_is_no_lost_store_and_lets_nobody_in() -> Result<()> {
     let mut host = Host::new()?;
     host.agent.stop()?;
