@@ -6,6 +6,7 @@ mod build_ebpf;
 mod check;
 mod demo;
 mod guard_binary;
+mod mutants;
 mod object_report;
 mod progress;
 mod setup;
@@ -38,6 +39,8 @@ enum Verb {
     BuildEbpf,
     /// Check format, lints, documentation and dependencies
     Check,
+    /// Seed known bugs in a copy of the workspace and see that a named test catches each, as root
+    Mutants(mutants::Arguments),
     /// Set the machine up, build everything and show a guarded registry at work, as root
     Demo,
     /// Set the machine up, build everything and run all tests, as root
@@ -63,6 +66,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::AzTest => az_test::run(),
         Verb::BuildEbpf => build_ebpf::run(),
         Verb::Check => check::run(),
+        Verb::Mutants(arguments) => mutants::run(arguments),
         Verb::Demo => demo::run(),
         Verb::Test(arguments) => test::run(arguments),
         Verb::VmTest(arguments) => vm_test::run(arguments),

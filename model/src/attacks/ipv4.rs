@@ -57,6 +57,12 @@ pub(super) fn attacks() -> Vec<Attack> {
         Attack::new("the fragment behind 16 bytes", Always(Reason::LaterFragment), |s| piece(s, &[16], 1)),
         Attack::new("a first fragment with the whole TCP header", Judged, |s| piece(s, &[24], 0)),
         Attack::new("the fragment behind 24 bytes", Always(Reason::LaterFragment), |s| piece(s, &[24], 1)),
+        Attack::new("a later fragment that looks like a SYN", Always(Reason::LaterFragment), |s| {
+            Ethernet::default() / Ipv4::from(s.v4).fragment(3, false) / Tcp::syn(443)
+        }),
+        Attack::new("a fragment behind 8 bytes that looks like a SYN", Always(Reason::TinyFragment), |s| {
+            Ethernet::default() / Ipv4::from(s.v4).fragment(1, false) / Tcp::syn(443)
+        }),
         Attack::new("a fragment that must not be fragmented", Always(Reason::TinyFragment), |s| {
             let ip = Ipv4 { dont_fragment: true, more_fragments: true, ..Ipv4::from(s.v4) };
             Ethernet::default() / ip.protocol(Tcp::PROTOCOL) / Raw::zeros(8)
