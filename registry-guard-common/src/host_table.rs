@@ -199,12 +199,14 @@ mod tests {
 
     #[test]
     fn more_ports_than_rows_are_left_to_the_map() {
-        let map: HashMap<_, _> =
-            (0..1000).map(|port| (EndpointKey::exact(HOST, &v4(10), port), endpoint(port % 60))).collect();
-        let table = HostTable::of(map.iter());
-        for port in 0..1001 {
-            assert_eq!(in_table(&table, &map, &v4(10), port), in_map(&map, &v4(10), port), "{port}");
-            assert_eq!(in_table(&table, &map, &v4(11), port), Endpoint::UNGUARDED, "{port}");
+        for ports in [254, 255, 256, 257, 1000] {
+            let map: HashMap<_, _> =
+                (0..ports).map(|port| (EndpointKey::exact(HOST, &v4(10), port), endpoint(port % 60))).collect();
+            let table = HostTable::of(map.iter());
+            for port in 0..=ports {
+                assert_eq!(in_table(&table, &map, &v4(10), port), in_map(&map, &v4(10), port), "{port} of {ports}");
+                assert_eq!(in_table(&table, &map, &v4(11), port), Endpoint::UNGUARDED, "{port} of {ports}");
+            }
         }
     }
 
