@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::net::{
-    Agent, Client, GuardConfig, Listener, Namespace, Network, Outcome, PassProgram, Ran, Traffic, address, connect,
-    eventually, run,
+    Agent, Client, GuardConfig, Listener, Network, Outcome, PassProgram, Ran, Traffic, Visitor, address, eventually,
+    run,
 };
 
 /// Shorter than the second after which a SYN is sent again.
@@ -237,46 +237,6 @@ fn a_busy_interface_that_may_be_absent_does_not_keep_the_others_unguarded() -> R
     visitor.expect_guarded("beside it")
 }
 
-/// A machine without a link, and the means to plug it in at the host under any name.
-struct Visitor {
-    namespace: Namespace,
-}
-
-impl Visitor {
-    fn new(network: &Network) -> Result<Self> {
-        Ok(Self { namespace: Namespace::create(&format!("{}-visitor", network.host().name()))? })
-    }
-
-    /// A new link, whose end at the host is called `name`, with addresses and routes.
-    fn plug(&self, network: &Network, name: &str) -> Result<()> {
-        network.host().ip(&format!(
-            "link add {name} type veth peer name eth0 netns {}\nlink set {name} up",
-            self.namespace.name()
-        ))?;
-        self.routes(network, name)
-    }
-
-    fn routes(&self, network: &Network, host_interface: &str) -> Result<()> {
-        self.namespace
-            .ip("link set eth0 up\naddr add 198.51.100.7/32 dev eth0\naddr add 198.51.100.66/32 dev eth0\n\
-             route add default dev eth0")?;
-        network.host().ip(&format!(
-            "route add 198.51.100.7/32 dev {host_interface}\nroute add 198.51.100.66/32 dev {host_interface}"
-        ))
-    }
-
-    fn outcome(&self, source: &str) -> Result<Outcome> {
-        Ok(self.namespace.within(|| connect(address(source), registry(), ONE_SYN))??.outcome)
-    }
-
-    /// 198.51.100.7 is served, 198.51.100.66 is not.
-    fn expect_guarded(&self, when: &str) -> Result<()> {
-        assert_eq!(self.outcome("198.51.100.66")?, Outcome::TimedOut, "the denied one {when}");
-        assert_eq!(self.outcome("198.51.100.7")?, Outcome::Connected, "the allowed one {when}");
-        Ok(())
-    }
-}
-
 /// Waits until the interface is there and guarded.
 fn wait_until_guarded(agent: &Agent, name: &str) -> Result<()> {
     eventually(&format!("{name} is guarded"), || Ok(interface(agent, name)?["enforcing"] == true))
@@ -337,11 +297,7 @@ fn a_renamed_interface_stays_guarded_and_a_new_name_is_noticed() -> Result<()> {
     let network = Network::new()?;
     let visitor = Visitor::new(&network)?;
     let _listener = listener(&network)?;
-    let rename = |from: &str, to: &str| -> Result<()> {
-        network.host().ip(&format!("link set {from} down\nlink set {from} name {to}\nlink set {to} up"))?;
-        // Taking a link down takes its routes.
-        network.host().ip(&format!("route add 198.51.100.7/32 dev {to}\nroute add 198.51.100.66/32 dev {to}"))
-    };
+    let rename = |from, to| visitor.rename(&network, from, to);
     visitor.plug(&network, "port0")?;
     let agent = Agent::start(&network, &GuardConfig::on(&["port0"]).to_string())?;
     allow(&agent, "198.51.100.7")?;
@@ -373,7 +329,7 @@ fn bridge(network: &Network, visitor: &Visitor) -> Result<()> {
     network.host().ip(&format!(
         "link add bridge0 type bridge\nlink add port0 type veth peer name eth0 netns {}\n\
          link set port0 master bridge0\nlink set port0 up\nlink set bridge0 up",
-        visitor.namespace.name()
+        visitor.namespace().name()
     ))?;
     visitor.routes(network, "bridge0")?;
     // The bridge learns only now that it has a port that is up.

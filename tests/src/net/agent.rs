@@ -59,8 +59,13 @@ impl Agent {
 
     /// Starts the agent and waits until it answers.
     pub fn run(&mut self) -> Result<()> {
+        self.run_through(&[])
+    }
+
+    /// The same by another program, whose arguments end with the agent's command line.
+    pub fn run_through(&mut self, starter: &[&str]) -> Result<()> {
         ensure!(self.daemon.is_none(), "the agent runs already");
-        let mut daemon = Daemon::start(&mut self.run_command(), &self.folder.join("log"))?;
+        let mut daemon = Daemon::start(&mut self.run_command_through(starter), &self.folder.join("log"))?;
         daemon
             .wait_until(Self::LIMIT, || self.listens() && self.cli(["status"]).is_ok_and(|ran| ran.success()))
             .context("starting the agent")?;
@@ -80,8 +85,13 @@ impl Agent {
 
     /// What starts the agent; for tests that want to see it fail.
     pub fn run_command(&self) -> Command {
-        let mut command = self.host.command(&self.program);
-        command.arg("run");
+        self.run_command_through(&[])
+    }
+
+    fn run_command_through(&self, starter: &[&str]) -> Command {
+        let mut words = starter.iter().map(OsStr::new).chain([self.program.as_os_str(), OsStr::new("run")]);
+        let mut command = self.host.command(words.next().unwrap_or_default());
+        command.args(words);
         for (flag, value) in [
             ("--config", self.config()),
             ("--state", self.state()),
@@ -95,6 +105,11 @@ impl Agent {
             command.env("REGISTRY_GUARD_LOG", filter);
         }
         command
+    }
+
+    /// Where it pins from the next start on.
+    pub fn pin_at(&mut self, pins: &Path) {
+        pins.clone_into(&mut self.pins);
     }
 
     /// What it logs from the next start on, as `REGISTRY_GUARD_LOG` says it.
@@ -148,6 +163,16 @@ impl Agent {
         let mut daemon = self.daemon.take().context("the agent does not run")?;
         daemon.end(Signal::SIGKILL)?;
         Ok(())
+    }
+
+    /// Whether it has ended by itself; then it can be started again.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let daemon = self.daemon.as_mut().context("the agent does not run")?;
+        let ended = daemon.ended()?.is_some();
+        if ended {
+            self.daemon = None;
+        }
+        Ok(ended)
     }
 
     /// The id of the process, while it runs.

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
 
 use super::client::Client;
 use super::connect::{Outcome, connect, try_open};
@@ -22,6 +23,10 @@ pub struct Traffic {
     workers: Vec<JoinHandle<Result<()>>>,
 }
 
+fn errno(error: &anyhow::Error) -> Option<Errno> {
+    error.downcast_ref().copied()
+}
+
 /// What came of the attempts so far.
 #[derive(Debug, Default)]
 struct Tally {
@@ -30,6 +35,7 @@ struct Tally {
     unanswered: AtomicU64,
     refused: AtomicU64,
     timed_out: AtomicU64,
+    unreachable: AtomicU64,
     slowest: AtomicU64,
 }
 
@@ -46,6 +52,8 @@ pub struct Attempts {
     pub refused: u64,
     /// Attempts that nobody answered in time.
     pub timed_out: u64,
+    /// Attempts that were answered by a host on the way, which does not know the way.
+    pub unreachable: u64,
     /// The longest time that an attempt took.
     pub slowest: Duration,
     /// How long all of them took.
@@ -55,7 +63,7 @@ pub struct Attempts {
 impl Attempts {
     /// Attempts that did not become a connection, or not one to the registry.
     pub fn failed(&self) -> u64 {
-        self.refused + self.timed_out + self.forbidden + self.unanswered
+        self.refused + self.timed_out + self.unreachable + self.forbidden + self.unanswered
     }
 
     /// Attempts in a second.
@@ -75,6 +83,7 @@ impl Sum for Attempts {
             unanswered: sum.unanswered + one.unanswered,
             refused: sum.refused + one.refused,
             timed_out: sum.timed_out + one.timed_out,
+            unreachable: sum.unreachable + one.unreachable,
             slowest: sum.slowest.max(one.slowest),
             lasted: sum.lasted.max(one.lasted),
         })
@@ -152,6 +161,7 @@ impl Traffic {
             unanswered: count(&self.tally.unanswered),
             refused: count(&self.tally.refused),
             timed_out: count(&self.tally.timed_out),
+            unreachable: count(&self.tally.unreachable),
             slowest: Duration::from_micros(count(&self.tally.slowest)),
             lasted: self.begun.elapsed(),
         }
@@ -196,12 +206,18 @@ impl Tally {
     /// For threads inside the client's namespace.
     fn ask(&self, source: IpAddr, destination: SocketAddr, timeout: Duration) -> Result<()> {
         let begun = Instant::now();
-        let mut stream = match try_open(source, destination, timeout)? {
-            Ok(stream) => stream,
-            Err(outcome) => {
+        let mut stream = match try_open(source, destination, timeout) {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(outcome)) => {
                 self.count(outcome, begun.elapsed());
                 return Ok(());
             }
+            // A host whose container is away says that it is unreachable.
+            Err(error) if matches!(errno(&error), Some(Errno::EHOSTUNREACH | Errno::ENETUNREACH)) => {
+                self.add(&self.unreachable, begun.elapsed());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         stream.set_read_timeout(Some(Traffic::ANSWER))?;
         let mut answer = [0; 12];
