@@ -51,7 +51,8 @@ impl Display for Outcome {
 /// Where tests are built and what they say is kept.
 pub(super) struct Trial<'a> {
     scratch: &'a Scratch,
-    /// That of the workspace: whatever does not belong to it is built already.
+    /// Apart from that of the workspace: Cargo takes a member of a copy for the member itself, so a mutated library would stand in
+    /// for the real one.
     build: PathBuf,
     said: PathBuf,
 }
@@ -60,7 +61,7 @@ impl<'a> Trial<'a> {
     pub(super) fn new(scratch: &'a Scratch, folder: &Path) -> Result<Self> {
         let said = folder.join("said");
         fs::create_dir_all(&said).with_context(|| format!("creating {}", said.display()))?;
-        Ok(Self { scratch, build: workspace::target_dir()?, said })
+        Ok(Self { scratch, build: folder.join("build"), said })
     }
 
     /// Builds the test and runs it. What it says goes into a file of this name.
