@@ -8,6 +8,7 @@ mod apt;
 mod chroot;
 mod conversation;
 mod debian_kernel;
+mod first_packet;
 mod frail_disk;
 mod image;
 mod kernel_tests;
@@ -55,23 +56,27 @@ pub(crate) struct Arguments {
 enum Part {
     /// The verdict corpus and other tests with the loaded programs
     Corpus,
+    /// Install the package, reboot, and nobody is served unguarded from the first packet on
+    Boot,
     /// Power cuts in the middle of changes
     PowerCuts,
 }
 
 impl Part {
-    const ALL: [Self; 2] = [Self::Corpus, Self::PowerCuts];
+    const ALL: [Self; 3] = [Self::Corpus, Self::Boot, Self::PowerCuts];
 
     /// The store is the same on every kernel, so the power goes on the first one that the product runs on.
     fn is_tried(self, kernel: &Kernel, kernels: &[Kernel], only: Option<Self>) -> bool {
         let cut = kernels.iter().find(|kernel| !kernel.debian.is_too_old());
         only.is_none_or(|only| only == self)
+            && (self != Self::Boot || !kernel.debian.is_too_old())
             && (self != Self::PowerCuts || cut.is_some_and(|cut| cut.release == kernel.release))
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Corpus => "corpus",
+            Self::Boot => "boot",
             Self::PowerCuts => "power cuts",
         }
     }
@@ -123,6 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let begun = Instant::now();
             let went = match part {
                 Part::Corpus => kernel_tests::run(&computer),
+                Part::Boot => first_packet::run(&computer, &payload),
                 Part::PowerCuts => power_cuts::run(&computer, arguments.power_cuts),
             };
             let finding = Finding { kernel: kernel.release.clone(), part, went, took: begun.elapsed() };

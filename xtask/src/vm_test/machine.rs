@@ -64,7 +64,7 @@ impl Computer<'_> {
             .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
             .args(["-machine", "q35", "-accel", self.accelerator.name(), "-cpu", "max"])
             .args(["-smp", "2", "-m", "2048"])
-            .args(["-append", "root=/dev/vda rw console=ttyS0 panic=-1 quiet systemd.show_status=no"])
+            .args(["-append", "root=/dev/vda rw console=ttyS0 panic=-1 net.ifnames=0 quiet systemd.show_status=no"])
             .arg("-kernel")
             .arg(&self.kernel.vmlinuz)
             .arg("-initrd")

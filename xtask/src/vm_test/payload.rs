@@ -21,10 +21,16 @@ use crate::{
 pub(super) const FOLDER: &str = "/payload";
 /// The program that does what the host says.
 const GUEST: &str = "vm-guest";
+/// The program at the other end of a machine's network cable, which runs on this host.
+const WIRE: &str = "vm-wire";
+/// The Debian package, as `cargo xtask package` leaves it in the target folder.
+const PACKAGE: &str = "package/registry-guard.deb";
 
 /// A disk with programs.
 pub(super) struct Payload {
     image: PathBuf,
+    wire: PathBuf,
+    has_package: bool,
 }
 
 impl Payload {
@@ -36,6 +42,7 @@ impl Payload {
         let mut programs = build_tests(tests)?;
         // It is built along with the product.
         programs.insert(GUEST.to_owned(), product.with_file_name(GUEST));
+        let wire = product.with_file_name(WIRE);
         programs.insert("registry-guard".to_owned(), product);
         let content = folder.join("payload");
         fs::create_dir(&content).with_context(|| format!("creating {}", content.display()))?;
@@ -44,15 +51,31 @@ impl Payload {
             strip.arg("--strip-debug").arg("-o").arg(content.join(name)).arg(program);
             progress::run(&format!("take {name}"), strip)?;
         }
+        let package = workspace::target_dir()?.join(PACKAGE);
+        let has_package = package.is_file();
+        if has_package {
+            fs::copy(&package, content.join("registry-guard.deb"))
+                .with_context(|| format!("copying {}", package.display()))?;
+        }
         let image = folder.join("payload.img");
         image::make(&image, &content, "1G")?;
         fs::remove_dir_all(&content).with_context(|| format!("removing {}", content.display()))?;
-        Ok(Self { image })
+        Ok(Self { image, wire, has_package })
     }
 
     /// The disk.
     pub(super) fn image(&self) -> &Path {
         &self.image
+    }
+
+    /// The program at the other end of a machine's network cable.
+    pub(super) fn wire(&self) -> &Path {
+        &self.wire
+    }
+
+    /// Whether the Debian package is among it.
+    pub(super) const fn has_package(&self) -> bool {
+        self.has_package
     }
 }
 
