@@ -172,12 +172,14 @@ impl Known {
             Survived::Acknowledged => "what was acknowledged is there",
             Survived::UnderWay => "that is there",
         };
+        // A removal is answered without the revision.
+        let last =
+            if self.revision.is_empty() { "a removal".to_owned() } else { format!("revision {}", self.revision) };
         let forgotten = self.marker.saturating_sub(found.marker);
         format!(
-            "{:3} changes, the last acknowledged is revision {}; under way: {under_way}; {which}: {} rules at revision {}, and the \
+            "{:3} changes, the last acknowledged is {last}; under way: {under_way}; {which}: {} rules at revision {}, and the \
              kernel agrees; {forgotten} unflushed writes forgotten; booted in {} s",
             self.changes,
-            self.revision,
             found.rules.len(),
             found.revision,
             machine.booted_in.as_secs()
