@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
@@ -50,10 +51,20 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// If the namespace cannot be entered (that takes `CAP_SYS_ADMIN`), or `work` panics.
+    /// If it is another one than this process is in and cannot be entered (that takes `CAP_SYS_ADMIN`), or `work` panics.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> io::Result<R> {
+        let is_elsewhere = Self::current()?.inode != self.inode;
         let entered = || -> io::Result<R> {
-            setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            if is_elsewhere {
+                setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|error| match error {
+                    Errno::EPERM => io::Error::new(
+                        io::ErrorKind::PermissionDenied,
+                        "entering it takes CAP_SYS_ADMIN, which the agent does not have; docs/containers.md says how to \
+                         give it",
+                    ),
+                    other => other.into(),
+                })?;
+            }
             Ok(work())
         };
         thread::scope(|scope| {

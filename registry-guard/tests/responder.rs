@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid};
+use nix::unistd::{Gid, Pid, Uid};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use registry_guard::agent::responder::{Listener, ResponderLink, ResponderOptions, listen_here};
 use registry_guard::certificates::{CertificateFiles, Owner};
@@ -64,7 +64,7 @@ impl Guarded {
         listeners.truncate(1);
         let socket = std::net::TcpListener::from(listeners[0].socket.try_clone().unwrap());
         self.address = socket.local_addr().unwrap();
-        self.link = Some(ResponderLink::start(self.options(), listeners).unwrap());
+        self.link = Some(ResponderLink::start(self.options(), listeners, None).unwrap());
     }
 
     fn options(&self) -> ResponderOptions {
@@ -82,6 +82,7 @@ impl Guarded {
         ResponderOptions {
             socket: self.path("responder.sock"),
             user: Uid::from_raw(USER),
+            group: Gid::from_raw(USER),
             registries: vec![contoso],
             certificates: vec![CertificateFiles { owner: Owner::Registry("contoso".to_owned()), chain, key }],
         }
@@ -300,7 +301,7 @@ async fn a_certificate_that_cannot_be_used_is_named_with_its_registry() {
     guarded.write_certificate("other.pem", "key.pem");
     let listeners = listen_here(0).unwrap();
     let options = ResponderOptions { socket: guarded.path("other.sock"), ..guarded.options() };
-    let error = ResponderLink::start(options, listeners).unwrap_err().to_string();
+    let error = ResponderLink::start(options, listeners, None).unwrap_err().to_string();
     let told =
         format!("registry contoso: key {} holds a private key that does not belong", guarded.path("key.pem").display());
     assert!(error.contains(&told), "{error}");

@@ -8,6 +8,7 @@ mod demo;
 mod guard_binary;
 mod mutants;
 mod object_report;
+mod package;
 mod progress;
 mod setup;
 mod test;
@@ -43,6 +44,8 @@ enum Verb {
     Mutants(mutants::Arguments),
     /// Set the machine up, build everything and show a guarded registry at work, as root
     Demo,
+    /// Build everything as it is shipped and make the Debian package; lintian looks at it
+    Package(package::Arguments),
     /// Set the machine up, build everything and run all tests, as root
     Test(test::Arguments),
     /// Boot Debian with its own kernels in virtual machines and try everything there, as root (1 GB, on request only)
@@ -68,6 +71,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Check => check::run(),
         Verb::Mutants(arguments) => mutants::run(arguments),
         Verb::Demo => demo::run(),
+        Verb::Package(arguments) => package::run(arguments),
         Verb::Test(arguments) => test::run(arguments),
         Verb::VmTest(arguments) => vm_test::run(arguments),
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: brings a machine to where everything builds and runs, and touches nothing that is there already.
 
 mod components;
+pub(crate) mod deb;
 mod debian;
 mod deny;
 mod linker;
@@ -8,7 +9,7 @@ mod nightly;
 pub(crate) mod python;
 mod tools;
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use anyhow::{Result, bail, ensure};
 use nix::unistd::Uid;
@@ -35,6 +36,13 @@ pub(crate) fn run_as_root(what: &str, verb: &str) -> Result<()> {
         "{what}, which only root may; sudo --preserve-env=PATH,HOME cargo xtask {verb}"
     );
     run(&Arguments::default())
+}
+
+/// Installs the Debian packages of the files that are not there; `why` says what they are needed for.
+pub(crate) fn ensure_files(files: &[(&str, &str)], why: &str) -> Result<()> {
+    let missing: Vec<&str> =
+        files.iter().filter(|(file, _)| !Path::new(file).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { debian::install(&missing, &format!("{why} takes {}", missing.join(" "))) }
 }
 
 /// Runs every step, so that one run names all that is missing.

@@ -28,3 +28,10 @@ pub(crate) fn cargo() -> Command {
     cargo.current_dir(root());
     cargo
 }
+
+/// As [`cargo`], for a program that is a verb of Cargo's.
+pub(crate) fn cargo_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}

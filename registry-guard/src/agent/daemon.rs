@@ -1,6 +1,5 @@
 //! The order in which the agent starts, and what it does until it is told to stop.
 
-use std::io::IsTerminal as _;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -10,29 +9,35 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use nix::unistd::{Gid, Group};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
-use tracing_subscriber::EnvFilter;
 
 use super::accounts::Accounts;
 use super::blind_spots::{self, BlindSpots};
 use super::denied_log::DeniedLog;
 use super::history::History;
 use super::interfaces::{Interfaces, preflight};
+use super::lasting::{self, Lasting};
 use super::no_core::forbid_cores;
 use super::opened_store::{self, Known};
+use super::reload::{self, Reload};
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
-use super::{Agent, Denials, Inner, InterfaceStatus, Operations, host, service_tags, steering, tidy, unconfirmed};
-use crate::api;
+use super::{
+    Agent, Denials, Inner, InterfaceStatus, Operations, heartbeat, host, service_tags, steering, tidy, unconfirmed,
+};
+use crate::api::{self, Audience, ControlSocket, Handover};
 use crate::compile::{TrustedPrefixes, compile};
-use crate::config::Config;
+use crate::config::{Config, Readers};
 use crate::kernel::{EventBudget, Events, Kernel, KernelError, LoadedTable, Pins, pinned_links};
+use crate::logging::log_to_standard_error;
 use crate::netlink::Links;
 use crate::policy::{Policy, Registry};
+use crate::service::{Inherited, notify};
 
 /// A link can lose its interface, or an interface its program, without a message.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -52,7 +57,8 @@ pub struct RunOptions {
     pub responder_socket: PathBuf,
 }
 
-/// Runs the agent until SIGTERM or SIGINT. What it enforces stays enforced after that.
+/// Runs the agent until SIGTERM or SIGINT. What it enforces stays enforced after that. On a reload the next agent takes over, in the
+/// same process.
 ///
 /// # Errors
 ///
@@ -60,6 +66,10 @@ pub struct RunOptions {
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let begun = Instant::now();
     log_to_standard_error();
+    // From here on a signal does not end the process that was not to; what is asked for meanwhile comes afterwards.
+    let (stop, hangup) = (stop_signal()?, signal(SignalKind::hangup())?);
+    let lasting = Lasting::new(Inherited::of_this_process().context("descriptors of the service manager")?);
+    let reload = Reload::new(&options.config, &options.pins).context("cannot see which program this is")?;
     forbid_cores()?;
     let config = Config::load(&options.config)?;
     warn_of_open_vteps(&config);
@@ -68,16 +78,20 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let links = Links::subscribe()?;
     let present = links.lister().list().await?;
     preflight(&config, &present, &pinned_links(&options.pins))?;
-    let pins = Pins::take(&options.pins)?;
+    let pins = Pins::go_on(&options.pins, lasting.inherited(lasting::PINS))?;
+    lasting.hand_over(lasting::PINS, pins.lock())?;
     let written = Arc::default();
     let opened = opened_store::open_or_lose(&options.state, &config, &written)?;
     let operations = Operations::new(Arc::clone(&written));
     debug!(took = ?begun.elapsed(), "policy read");
-    if let Ok(opened) = &opened {
-        refuse_lost_counters(&opened.policy, limits.rules)?;
+    match &opened {
+        Ok(opened) => {
+            refuse_to_guard_nothing(&config, &opened.known)?;
+            refuse_lost_counters(&opened.policy, limits.rules)?;
+        }
+        Err(_) => refuse_to_guard_nothing(&config, &["registries of which nothing can be read".to_owned()])?,
     }
-    let listener = api::bind(&options.socket)?;
-    let remote = api::Remote::prepare(&config, &options.state)?;
+    let doors = Doors::open(&config, &options, &lasting)?;
 
     let blind_spots = BlindSpots::default();
     blind_spots.look(&config);
@@ -127,14 +141,68 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         responder_present: watch::Sender::new(false),
         responder_problem: Mutex::new(None),
         service_tags_problem: Mutex::new(None),
+        reload,
+        lasting,
     }));
     agent.follow_interfaces(&present);
     refuse_to_run_open(&agent).await?;
     // What the second layer is told of VXLAN depends on where the first one stands.
     follow_second_layer(&agent).await?;
+    follow(&agent, events, links, options.responder_socket);
+    tokio::spawn(reload::follow_signals(agent.clone(), hangup));
+    heartbeat::tell_ready(&agent).await;
+    let revision = agent.read(|policy| policy.revision);
+    info!(revision, socket = %options.socket.display(), "ready");
+    debug!(took = ?begun.elapsed(), "started");
+    tokio::spawn(heartbeat::follow(agent.clone()));
+    match doors.serve(&agent, stop).await? {
+        Ending::Stopped => {
+            info!("stopped; what was enforced stays enforced");
+            Ok(())
+        }
+        Ending::Replaced => match agent.become_the_next().await? {},
+    }
+}
+
+/// Where the agent is asked.
+struct Doors {
+    socket: ControlSocket,
+    handover: Handover,
+    remote: Option<api::Remote>,
+}
+
+impl Doors {
+    /// Goes on with the sockets of the agent before this one, or makes them. Nobody is answered yet.
+    fn open(config: &Config, options: &RunOptions, lasting: &Lasting) -> anyhow::Result<Self> {
+        let readers = Audience::Group(readers(config)?);
+        let socket = api::bind_for(&options.socket, readers, lasting.inherited(lasting::CONTROL))?;
+        let handover = socket.handover()?;
+        lasting.hand_over(lasting::CONTROL, &handover.socket)?;
+        let remote = api::Remote::prepare(config, &options.state, |address| lasting.inherited_at(address))?;
+        for socket in remote.iter().flat_map(api::Remote::sockets) {
+            lasting.hand_over_management(socket)?;
+        }
+        Ok(Self { socket, handover, remote })
+    }
+
+    /// Answers until the agent is to end, and says how.
+    async fn serve(self, agent: &Agent, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<Ending> {
+        let ending = ending(stop, agent.0.reload.subscribe(), self.handover).shared();
+        let ended = || ending.clone().map(drop);
+        let remote = self.remote.map(|remote| tokio::spawn(remote.serve(agent.clone(), ended())));
+        api::serve(self.socket, agent.clone(), ended()).await.context("serving the control socket")?;
+        if let Some(remote) = remote {
+            remote.await.context("serving the API over TLS")?;
+        }
+        Ok(ending.await)
+    }
+}
+
+/// Begins whatever goes on until the runtime ends.
+fn follow(agent: &Agent, events: Option<(Events, EventBudget)>, links: Links, responder_socket: PathBuf) {
     if let Some((events, budget)) = events {
         // Before it is told that the agent is ready: from then on, each denial is logged or counted as left out.
-        follow_denials(&agent, events, budget);
+        follow_denials(agent, events, budget);
     }
     tokio::spawn(follow_interfaces(agent.clone(), links));
     tokio::spawn(tidy::follow(agent.clone()));
@@ -142,17 +210,53 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     tokio::spawn(service_tags::follow(agent.clone()));
     tokio::spawn(second_layer::vouch(agent.clone()));
     tokio::spawn(blind_spots::follow(agent.clone()));
-    tokio::spawn(steering::steer(agent.clone(), options.responder_socket));
-    let revision = agent.read(|policy| policy.revision);
-    info!(revision, socket = %options.socket.display(), "ready");
-    debug!(took = ?begun.elapsed(), "started");
-    let stop = stop_signal()?.shared();
-    let remote = remote.map(|remote| tokio::spawn(remote.serve(agent.clone(), stop.clone())));
-    api::serve(listener, agent, stop).await.context("serving the control socket")?;
-    if let Some(remote) = remote {
-        remote.await.context("serving the API over TLS")?;
+    tokio::spawn(steering::steer(agent.clone(), responder_socket));
+}
+
+/// What comes after this agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nothing.
+    Stopped,
+    /// Another agent in the same process.
+    Replaced,
+}
+
+/// Ready once this agent is to end.
+async fn ending(stop: impl Future<Output = ()>, wanted: watch::Receiver<bool>, control: Handover) -> Ending {
+    tokio::select! {
+        () = stop => {
+            notify::stopping();
+            Ending::Stopped
+        }
+        () = Reload::wanted(wanted) => {
+            control.leave_the_file();
+            reload::announce();
+            Ending::Replaced
+        }
     }
-    info!("stopped; what was enforced stays enforced");
+}
+
+/// The group of those who may look. One that config.toml names has to be there.
+fn readers(config: &Config) -> anyhow::Result<Option<Gid>> {
+    let name = config.socket.readers.group();
+    let group = Group::from_name(name).context("cannot read the groups")?;
+    anyhow::ensure!(
+        group.is_some() || config.socket.readers == Readers::Default,
+        "socket.readers: `{name}`: there is no such group; accepted: the name of a group, such as one made by `groupadd --system \
+         {name}`"
+    );
+    Ok(group.map(|group| group.gid))
+}
+
+/// A file that lost what it said is no reason to let everyone in. `known` are the registries that there is a policy for.
+pub(super) fn refuse_to_guard_nothing(config: &Config, known: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        known.is_empty() || !config.guards_nothing(),
+        "config.toml: interfaces, registry: missing, though there is a policy for {}; accepted: at least one of each. To stop \
+         guarding: `registry-guard detach`, and then stop the agent for good",
+        known.join(", ")
+    );
     Ok(())
 }
 
@@ -177,7 +281,7 @@ fn follow_denials(agent: &Agent, events: Events, budget: EventBudget) {
 }
 
 /// A rule whose hit counter lies beyond the configured number could not be counted.
-fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
+pub(super) fn refuse_lost_counters(policy: &Policy, rules: u32) -> anyhow::Result<()> {
     if let Some(highest) = policy.counters.highest().filter(|&highest| highest >= rules) {
         anyhow::bail!(
             "limits.rules: {rules} is too few for the rules in the store; accepted is {} or more",
@@ -203,11 +307,12 @@ fn enforce(tables: Vec<(u32, LoadedTable)>, kernel: &mut Kernel) -> Result<(), K
     Ok(())
 }
 
-/// At the start, an interface that must be there and cannot be guarded is a reason to stop.
+/// At the start, an interface that is there and cannot be guarded is a reason to stop. One that is not there may come: at boot,
+/// interfaces come after the agent.
 async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
     let asking = agent.clone();
     let interfaces = tokio::task::spawn_blocking(move || asking.interfaces_status()).await??;
-    let required = interfaces.iter().filter(|interface| !interface.hotplug);
+    let required = interfaces.iter().filter(|interface| !interface.hotplug && interface.ifindex.is_some());
     let unguarded: Vec<String> = required.filter_map(InterfaceStatus::problem).collect();
     anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())
@@ -249,13 +354,4 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-/// Logs as the daemon does; once in a process.
-pub(crate) fn log_to_standard_error() {
-    // The netlink library warns of every attribute that is newer than it.
-    let filter = EnvFilter::try_from_env("REGISTRY_GUARD_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,netlink_packet_route=error"));
-    let stderr = std::io::stderr;
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
 }

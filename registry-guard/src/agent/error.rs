@@ -91,6 +91,9 @@ pub enum AgentError {
         /// The next older copy, if there is one.
         older: Option<PathBuf>,
     },
+    /// What is installed or configured now cannot take over.
+    #[error("{0}; what was in force before stays in force")]
+    NotReloaded(String),
     /// Enforcement was given up with `detach`; only a new start takes it up again.
     #[error("this agent was detached and enforces nothing; start it again first")]
     Detached,

@@ -21,16 +21,18 @@ fn named(config: &Config) -> impl Iterator<Item = (&str, bool)> {
     fixed.chain(config.hotplug_interfaces.iter().map(|name| (name.as_str(), true)))
 }
 
-/// Refuses to start where an interface is missing or belongs to another program, before anything has changed. `ours` are
-/// the interfaces that have a pinned link.
+/// Refuses to start where an interface belongs to another program, before anything has changed. `ours` are the interfaces that
+/// have a pinned link. One that is missing is told of: it is guarded as soon as it comes.
 pub(super) fn preflight(config: &Config, links: &[Link], ours: &[u32]) -> anyhow::Result<()> {
     for (name, hotplug) in named(config) {
         let Some(link) = find(links, name) else {
-            anyhow::ensure!(
-                hotplug,
-                "interfaces: {name:?} does not exist; there are {}. One that comes later belongs into hotplug-interfaces",
-                names(links)
-            );
+            if !hotplug {
+                warn!(
+                    "interfaces: {name:?} does not exist yet, and is guarded as soon as it does; there are {}. One whose absence is \
+                     no problem belongs into hotplug-interfaces",
+                    names(links)
+                );
+            }
             continue;
         };
         let Some(xdp) = link.xdp.filter(|_| !ours.contains(&link.index)) else { continue };

@@ -13,15 +13,18 @@ mod denied_log;
 mod deserted;
 mod enforcement;
 mod error;
+mod heartbeat;
 mod history;
 mod host;
 mod interfaces;
+mod lasting;
 mod memory;
 mod moment;
 mod no_core;
 mod opened_store;
 mod operations;
 mod question;
+mod reload;
 mod report;
 pub mod responder;
 mod restore;
@@ -65,6 +68,8 @@ use self::accounts::Accounts;
 use self::blind_spots::BlindSpots;
 use self::history::History;
 use self::interfaces::Interfaces;
+use self::lasting::Lasting;
+use self::reload::Reload;
 use self::revocation::Revocations;
 use self::second_layer::SecondLayer;
 use crate::compile::TrustedPrefixes;
@@ -123,6 +128,8 @@ struct Inner {
     responder_problem: Mutex<Option<String>>,
     /// What is wrong with the files at the watched path.
     service_tags_problem: Mutex<Option<String>>,
+    reload: Reload,
+    lasting: Lasting,
 }
 
 /// What became of a change.

@@ -22,6 +22,8 @@ use crate::store::{Copies, Entry, HistoryBounds, Revision, SqliteStore, Store, S
 /// What the store holds.
 pub(super) struct Opened {
     pub(super) store: SqliteStore,
+    /// The registries that it had a policy for.
+    pub(super) known: Vec<String>,
     pub(super) policy: Policy,
     pub(super) history: Vec<Entry>,
     pub(super) unconfirmed: Option<Unconfirmed>,
@@ -30,6 +32,7 @@ pub(super) struct Opened {
 /// Opens the store in `folder`. What should have been confirmed by now is taken back before anything of it is enforced.
 pub(super) fn open(folder: &Path, config: &Config, written: &Arc<AtomicU64>) -> Result<Opened, StoreError> {
     let mut store = SqliteStore::open(folder)?;
+    let known = store.known()?;
     store.count_in(Arc::clone(written));
     store.remember(HistoryBounds {
         revisions: usize::try_from(config.history.revisions).unwrap_or(usize::MAX),
@@ -47,7 +50,7 @@ pub(super) fn open(folder: &Path, config: &Config, written: &Arc<AtomicU64>) -> 
         }
     }
     let history = store.history()?;
-    Ok(Opened { store, policy, history, unconfirmed })
+    Ok(Opened { store, known, policy, history, unconfirmed })
 }
 
 /// A table that denies everyone, trusted services too.
@@ -150,7 +153,7 @@ pub(super) fn settle(
     trusted: &TrustedPrefixes,
 ) -> Result<Known, KernelError> {
     Ok(match opened {
-        Ok(Opened { store, policy, history, unconfirmed }) => {
+        Ok(Opened { store, policy, history, unconfirmed, .. }) => {
             let store: Option<Box<dyn Store>> = Some(Box::new(store));
             Known { store, store_problem: None, policy, history, unconfirmed, closed: Vec::new() }
         }

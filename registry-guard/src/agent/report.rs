@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{OperationStatus, UnconfirmedStatus};
 use crate::netlink::RunningMode;
@@ -63,6 +64,17 @@ pub enum State {
     Open,
 }
 
+impl State {
+    /// As `status` prints it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforcing => "ENFORCING",
+            Self::Degraded => "DEGRADED",
+            Self::Open => "OPEN",
+        }
+    }
+}
+
 /// What `status` prints.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +92,8 @@ pub struct Status {
     pub destroyed_connections: u64,
     /// The version of this agent.
     pub version: &'static str,
+    /// Which agent this is: another one after each start and each reload.
+    pub instance: Uuid,
     /// The program in the kernel.
     pub program: ProgramStatus,
     /// The names of the services that this host trusts.

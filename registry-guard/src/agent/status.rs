@@ -39,16 +39,22 @@ impl Agent {
                     .to_owned()
             }));
         }
-        let enforcing = interfaces.iter().any(|interface| interface.enforcing) || guards;
+        let config = self.config();
+        let enforcing = (interfaces.iter().any(|interface| interface.enforcing) || guards) && !config.guards_nothing();
         if self.is_detached() {
             problems.insert(0, "detached: start the agent again to enforce".to_owned());
+        }
+        if config.guards_nothing() {
+            problems.push(
+                "nothing is guarded: config.toml names no interface and no registry; say what to guard, then `registry-guard reload`"
+                    .to_owned(),
+            );
         }
         problems.extend(self.0.blind_spots.problems());
         problems.extend(self.0.revocations.problems());
         problems.extend(self.read(denying_nobody));
         let is_known = self.store_problem().is_none();
         problems.extend(self.store_problems());
-        let config = self.config();
         let (revision, registries) = self.read(|policy| {
             let registries = config.registries.iter().filter_map(|host| {
                 let registry = policy.registry(&host.name)?;
@@ -83,6 +89,7 @@ impl Agent {
             unconfirmed: self.unconfirmed(),
             destroyed_connections: self.0.revocations.destroyed(),
             version: env!("CARGO_PKG_VERSION"),
+            instance: self.0.reload.instance,
             program: ProgramStatus {
                 name: GUARD_XDP,
                 id: program,

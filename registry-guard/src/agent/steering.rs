@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
+use super::lasting::RESPONDER;
 use super::responder::{Listener, Listeners, ResponderError, ResponderLink, ResponderOptions, listen_in};
 use super::{Agent, AgentError, Report};
 use crate::handover::Answered;
@@ -26,6 +27,7 @@ type Places = BTreeSet<(u8, u64)>;
 /// Waits for the responder on `socket` and supplies it, until the runtime ends.
 pub(super) async fn steer(agent: Agent, socket: PathBuf) {
     if !agent.wants_responder() {
+        agent.0.lasting.forget_the_rest();
         return;
     }
     let (mut link, mut places) = loop {
@@ -39,6 +41,7 @@ pub(super) async fn steer(agent: Agent, socket: PathBuf) {
             }
         }
     };
+    agent.0.lasting.forget_the_rest();
     agent.set_responder_problem(None);
     info!(socket = %socket.display(), "denied clients are refused until `registry-guard responder` is there");
     let mut accepting = link.accepting();
@@ -81,13 +84,26 @@ async fn start(agent: &Agent, socket: &std::path::Path) -> Result<(ResponderLink
     let options = options.await??;
     let places = places(agent).await?;
     let listeners = listeners(agent).await?;
-    Ok((ResponderLink::start(options, listeners)?, places))
+    let lasting = &agent.0.lasting;
+    let link = ResponderLink::start(options, listeners, lasting.inherited(RESPONDER))?;
+    lasting.hand_over(RESPONDER, &link.handover().socket)?;
+    keep(agent, &link, &places)?;
+    Ok((link, places))
+}
+
+/// Has the next agent go on with these sockets, so that no client in the middle of a handshake is reset.
+fn keep(agent: &Agent, link: &ResponderLink, places: &Places) -> io::Result<()> {
+    let inode = |number| places.iter().find(|(place, _)| *place == number).map(|(_, inode)| *inode);
+    let listeners = link.listeners();
+    let with_inode = listeners.iter().filter_map(|listener| Some((listener, inode(listener.key.namespace)?)));
+    agent.0.lasting.keep_listeners(with_inode)
 }
 
 async fn follow_places(agent: &Agent, link: &ResponderLink, known: &mut Places) -> Result<(), SteeringError> {
     let now = places(agent).await?;
     if now != *known {
         link.replace_listeners(listeners(agent).await?)?;
+        keep(agent, link, &now)?;
         *known = now;
     }
     Ok(())
@@ -113,7 +129,8 @@ async fn listeners(agent: &Agent) -> Result<Vec<Listener>, SteeringError> {
         let namespaces = agent.second_layer().namespaces();
         let mut listeners = Vec::new();
         for (number, namespace) in namespaces {
-            listeners.extend(listen_in(&namespace, number)?);
+            let present = |key| agent.0.lasting.inherited_listener(key, namespace.inode());
+            listeners.extend(listen_in(&namespace, number, present)?);
         }
         Ok(listeners)
     });

@@ -1,14 +1,16 @@
-//! Who may do what. Callers on this host may do everything; principals what is declared for their roles; nobody else anything.
+//! Who may do what. Root and the agent's user may do everything on this host, the group of readers may look; principals may do what
+//! is declared for their roles; nobody else anything.
 
 use std::sync::Arc;
 
+use axum::RequestExt as _;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::{RequestExt as _, http};
+use nix::unistd::Uid;
 
-use super::caller::Caller;
+use super::caller::{Caller, Process};
 use super::permission::{Need, permission};
 use super::refusal::Refusal;
 use crate::identity::{Door, Principal, Role, TokenError};
@@ -76,7 +78,8 @@ fn challenge(door: &Door, refusal: Refusal) -> Response {
 /// this host only.
 pub(super) async fn authorise(caller: Caller, mut request: Request, next: Next) -> Response {
     let refusal = match &caller {
-        Caller::Local { .. } => None,
+        Caller::Local(_) => None,
+        Caller::Reader { process, group } => changes(&request).then(|| only_looks(process, group)),
         Caller::Principal { principal, .. } => forbidden(principal, &mut request).await,
         Caller::Stranger { .. } => Some(host_only(request.method())),
     };
@@ -84,6 +87,26 @@ pub(super) async fn authorise(caller: Caller, mut request: Request, next: Next) 
         None => next.run(request).await,
         Some(refusal) => refusal.into_response(),
     }
+}
+
+/// Whether a request is for more than to look. What is nowhere said to be only that, counts as a change.
+fn changes(request: &Request) -> bool {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return false;
+    }
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let permission = path.and_then(|path| permission(request.method(), path));
+    permission.is_none_or(|permission| permission.need.role() != Role::Reader)
+}
+
+fn only_looks(process: &Process, group: &str) -> Refusal {
+    let message = format!(
+        "user {} may look and change nothing, as a member of the group `{group}` (`socket.readers` of config.toml); accepted: root, \
+         or user {}, whose the agent is",
+        process.uid,
+        Uid::effective()
+    );
+    Refusal::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message)
 }
 
 /// Why not, unless it may.
@@ -120,7 +143,7 @@ async fn registry(request: &mut Request) -> Option<String> {
     parameters.iter().find(|(name, _)| *name == "registry").map(|(_, value)| value.to_owned())
 }
 
-fn host_only(method: &http::Method) -> Refusal {
+fn host_only(method: &Method) -> Refusal {
     let message = format!("{method} is possible here only on the host itself, over its Unix socket");
     Refusal::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message)
 }

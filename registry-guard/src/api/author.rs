@@ -3,13 +3,13 @@ use std::fs;
 
 use nix::unistd::{Uid, User};
 
-use super::caller::Caller;
+use super::caller::{Caller, Process};
 use crate::agent::Author;
 
 /// The caller as the history tells of it.
 pub(super) fn author(caller: &Caller) -> Author {
     match caller {
-        Caller::Local { uid, pid } => {
+        Caller::Local(Process { uid, pid }) | Caller::Reader { process: Process { uid, pid }, .. } => {
             let user = User::from_uid(Uid::from_raw(*uid)).ok().flatten();
             let mut who = user.map_or_else(|| format!("uid {uid}"), |user| format!("{} (uid {uid})", user.name));
             // The process may have ended, or be hidden.

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::agent::{
     Agent, AgentError, Changed, Denials, HistoryReport, Imported, Operations, Restored, Source, Terms,
@@ -72,6 +73,9 @@ pub(super) trait Backend: Send + Sync {
     fn denials(&self) -> &Denials;
 
     fn operations(&self) -> &Operations;
+
+    /// The instance that is to be replaced.
+    fn reload(&self) -> Result<Uuid, AgentError>;
 
     /// The interfaces that are no longer guarded.
     fn detach(&self) -> Result<Vec<String>, AgentError>;
@@ -175,6 +179,10 @@ impl Backend for Agent {
 
     fn operations(&self) -> &Operations {
         Self::operations(self)
+    }
+
+    fn reload(&self) -> Result<Uuid, AgentError> {
+        Self::reload(self)
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

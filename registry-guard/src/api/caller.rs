@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
@@ -9,20 +10,24 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::serve::IncomingStream;
+use nix::unistd::Uid;
 
 use super::ControlSocket;
 use super::refusal::Refusal;
+use super::visit::Visit;
 use crate::identity::{Principal, Role};
 
 /// Who makes a request.
 #[derive(Clone, Debug)]
 pub(super) enum Caller {
-    /// A process on this host that may write to the Unix socket, as the kernel knows it (`SO_PEERCRED`).
-    Local {
-        /// Its effective user.
-        uid: u32,
-        /// Its process, as it is called in the agent's namespace.
-        pid: Option<i32>,
+    /// A process of root or of the agent's own user at the Unix socket, as the kernel knows it (`SO_PEERCRED`).
+    Local(Process),
+    /// A process of anybody else there, who can be no other than a member of the group of readers: the file is for that.
+    Reader {
+        /// Which one.
+        process: Process,
+        /// The group's name.
+        group: Arc<str>,
     },
     /// A principal with a token that counts.
     Principal {
@@ -38,11 +43,28 @@ pub(super) enum Caller {
     },
 }
 
+/// A process on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    /// Its effective user.
+    pub(super) uid: u32,
+    /// Its number, as it is called in the agent's namespace.
+    pub(super) pid: Option<i32>,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "uid {}", self.uid)?;
+        self.pid.map_or(Ok(()), |pid| write!(out, ", pid {pid}"))
+    }
+}
+
 impl Caller {
     /// Whether it has at least this role on the registry `name`.
     pub(super) fn may(&self, role: Role, name: &str) -> bool {
         match self {
-            Self::Local { .. } => true,
+            Self::Local(_) => true,
+            Self::Reader { .. } => role == Role::Reader,
             Self::Principal { principal, .. } => principal.may(role, name),
             Self::Stranger { .. } => false,
         }
@@ -52,8 +74,7 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local { uid, pid: Some(pid) } => write!(out, "uid {uid}, pid {pid}"),
-            Self::Local { uid, pid: None } => write!(out, "uid {uid}"),
+            Self::Local(process) | Self::Reader { process, .. } => process.fmt(out),
             Self::Principal { principal, peer } => {
                 write!(out, "principal {:?} ({}) at {peer}", principal.name, principal.id)
             }
@@ -71,20 +92,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The process at the other end of the Unix socket; nothing if the kernel does not tell.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LocalPeer(Option<(u32, Option<i32>)>);
+/// The process at the other end of the Unix socket, nothing if the kernel does not tell; and its connection.
+#[derive(Clone, Debug)]
+pub(super) struct LocalPeer(Option<Process>, Arc<Visit>);
 
 impl Connected<IncomingStream<'_, ControlSocket>> for LocalPeer {
     fn connect_info(stream: IncomingStream<'_, ControlSocket>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| (peer.uid(), peer.pid())))
+        let process = stream.io().peer_cred().ok().map(|peer| Process { uid: peer.uid(), pid: peer.pid() });
+        Self(process, Arc::clone(stream.remote_addr()))
     }
 }
 
-/// Notes the process that calls, for whoever wants to know the caller.
-pub(super) async fn identify(mut request: Request, next: Next) -> Response {
-    if let Some(&ConnectInfo(LocalPeer(Some((uid, pid))))) = request.extensions().get() {
-        request.extensions_mut().insert(Caller::Local { uid, pid });
+/// Notes the process that calls, for whoever wants to know the caller. `readers` is the group whose members may look.
+pub(super) async fn identify(State(readers): State<Arc<str>>, mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(LocalPeer(process, visit))) = request.extensions().get().cloned()
+        && let Some(process) = process
+    {
+        visit.asks();
+        let is_master = process.uid == 0 || process.uid == Uid::effective().as_raw();
+        let caller = if is_master { Caller::Local(process) } else { Caller::Reader { process, group: readers } };
+        request.extensions_mut().insert(caller);
     }
     next.run(request).await
 }

@@ -1,5 +1,5 @@
-//! The management API: HTTP in the shape of Azure Resource Manager. Over a Unix socket: whoever may write to it may do
-//! everything. And over TLS, if config.toml says so: principals with a token may do what their roles allow.
+//! The management API: HTTP in the shape of Azure Resource Manager. Over a Unix socket: root and the agent's user may do
+//! everything, the group of readers may look. And over TLS, if config.toml says so: principals with a token may do what their roles allow.
 
 mod access;
 mod answer;
@@ -44,12 +44,13 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod token;
+mod visit;
 
 pub(crate) use change_headers::{DESTROYED_CONNECTIONS, SERVER_TIMING};
 pub(crate) use confirm::{CONFIRM_BY, CONFIRM_WITHIN, confirm_within};
 pub(crate) use operation::{PREFER, RESPOND_ASYNC};
-pub(crate) use remote::Remote;
+pub(crate) use remote::{Remote, check_management};
 pub(crate) use request_log::CORRELATION;
 pub use serve::serve;
-pub(crate) use socket::bind_for;
+pub(crate) use socket::{Audience, Handover, bind_for};
 pub use socket::{ControlSocket, SocketError, bind};

@@ -16,6 +16,15 @@ pub(super) enum Need {
     Everywhere(Role),
 }
 
+impl Need {
+    /// The role, wherever it is needed.
+    pub(super) const fn role(self) -> Role {
+        match self {
+            Self::Anywhere(role) | Self::There(role) | Self::Everywhere(role) => role,
+        }
+    }
+}
+
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {

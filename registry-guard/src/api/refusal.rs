@@ -68,6 +68,7 @@ impl From<AgentError> for Refusal {
             AgentError::NoSuchCopy { .. } => Self::new(StatusCode::NOT_FOUND, "CopyNotFound", message),
             AgentError::CopyUnusable { .. } => Self::new(StatusCode::BAD_REQUEST, "CopyUnusable", message),
             AgentError::LostStore(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "PolicyUnreadable", message),
+            AgentError::NotReloaded(_) => Self::new(StatusCode::BAD_REQUEST, "NotReloaded", message),
             AgentError::Detached => Self::new(StatusCode::CONFLICT, "Detached", message),
             AgentError::Store(_) | AgentError::Kernel(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)

@@ -72,7 +72,7 @@ pub(super) async fn follow(State(strangers): State<Arc<Strangers>>, mut request:
     let mut response = next.run(request).await;
     if let Some(refused) = response.extensions().get::<Refused>() {
         let caller = response.extensions().get::<Caller>().or(stranger.as_ref());
-        let known = matches!(caller, Some(Caller::Local { .. } | Caller::Principal { .. }));
+        let known = matches!(caller, Some(Caller::Local(_) | Caller::Reader { .. } | Caller::Principal { .. }));
         if let Some(left_out) = if known { Some(0) } else { strangers.room() } {
             tell_left_out(left_out);
             tell(caller, &method, &path, response.status(), refused, &id);

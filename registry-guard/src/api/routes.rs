@@ -22,7 +22,8 @@ use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 
 /// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
 pub(super) fn local_routes(agent: Shared) -> Router {
-    around(guarded(resource_routes(agent)), Arc::default()).layer(from_fn(caller::identify))
+    let readers: Arc<str> = agent.config().socket.readers.group().into();
+    around(guarded(resource_routes(agent)), Arc::default()).layer(from_fn_with_state(readers, caller::identify))
 }
 
 /// Every path of the API as callers over TLS see it: before anything else they have to say who they are, but for what they need to
@@ -136,6 +137,7 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route("/policy", whole_policy)
         .route("/status", get(service::status))
         .route("/events", get(events::events))
+        .route("/reload", post(service::reload))
         .route("/detach", post(service::detach))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

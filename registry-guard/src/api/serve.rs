@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::net::UnixStream;
-use tokio::net::unix::SocketAddr;
 use tokio::sync::oneshot;
 
 use super::ControlSocket;
 use super::backend::Shared;
 use super::caller::LocalPeer;
 use super::routes::local_routes;
+use super::visit::Visit;
 use crate::agent::Agent;
 
 /// How long requests that have begun may take once the server is to stop.
@@ -33,8 +33,10 @@ pub(super) async fn serve_backend(
 ) -> io::Result<()> {
     let (told, stopping) = oneshot::channel::<()>();
     let denials = agent.denials().clone();
+    let visits = socket.visits.clone();
     let stopped = async move {
         stop.await;
+        visits.close().await;
         denials.close();
         drop(told);
     };
@@ -54,13 +56,17 @@ pub(super) async fn serve_backend(
 
 impl Listener for ControlSocket {
     type Io = UnixStream;
-    type Addr = SocketAddr;
+    type Addr = Arc<Visit>;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
-        Listener::accept(&mut self.listener).await
+    async fn accept(&mut self) -> (UnixStream, Arc<Visit>) {
+        tokio::select! {
+            biased;
+            () = self.visits.closed() => std::future::pending().await,
+            (stream, _) = Listener::accept(&mut self.listener) => (stream, Arc::new(self.visits.begin())),
+        }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn local_addr(&self) -> io::Result<Arc<Visit>> {
+        Err(io::Error::other("an address of this socket is a visit"))
     }
 }

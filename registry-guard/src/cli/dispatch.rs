@@ -9,8 +9,8 @@ use super::arguments::{
 };
 use super::client::Client;
 use super::commands::{
-    Session, agent, check, check_health, client_rules, completions, events, history, management, manual, network_rule,
-    operation, policy, private_endpoint, registry, service_tag, subnet, virtual_network,
+    Session, agent, check, check_health, check_host, client_rules, completions, events, history, management, manual,
+    network_rule, operation, policy, private_endpoint, registry, service_tag, subnet, virtual_network,
 };
 use super::failure::Failure;
 use super::terminal::Terminal;
@@ -30,6 +30,8 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
     let done = match arguments.command {
         Command::Run(run) => agent::run(run, socket.socket).await,
         Command::Responder(it) => return Ok(Next::Respond(it)),
+        Command::Reload(it) => agent::reload(session(terminal, socket, it.output)).await,
+        Command::CheckHost(it) => check_host::check_host(session(terminal, socket, it.output), &it.config),
         Command::Show(it) => registry::show(session(terminal, socket, it.output), &it.name).await,
         Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
         Command::Update(it) => {

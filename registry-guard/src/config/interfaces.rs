@@ -11,8 +11,9 @@ pub(super) fn interfaces(
     source: &Source<'_>,
     required: Vec<Text>,
     hotplug: Vec<Text>,
+    may_be_none: bool,
 ) -> Result<(Vec<String>, Vec<String>), ConfigError> {
-    if required.is_empty() && hotplug.is_empty() {
+    if required.is_empty() && hotplug.is_empty() && !may_be_none {
         return Err(source.missing(0, "interfaces", "one or more network interfaces, such as [\"eth0\"]"));
     }
     let mut seen = HashSet::new();

@@ -14,6 +14,7 @@ mod raw;
 mod registry;
 mod responder;
 mod service_tags;
+mod socket;
 mod source;
 mod source_prefix;
 #[cfg(test)]
@@ -65,11 +66,13 @@ pub struct Config {
     pub history: History,
     /// The process that tells denied clients why.
     pub responder: Responder,
+    /// Who may look.
+    pub socket: Socket,
     /// Where newer service tags come from.
     pub service_tags: ServiceTags,
     /// Sources that pass a registry which lets trusted services bypass its rules.
     pub trusted_services: Vec<TrustedService>,
-    /// The registries in the order of the file.
+    /// The registries in the order of the file; none if nothing is to be guarded yet, and then there are no interfaces either.
     pub registries: Vec<RegistryHost>,
     /// Where the API is served over TLS, if it is.
     pub management: Option<Management>,
@@ -128,7 +131,36 @@ pub struct Responder {
 
 impl Responder {
     /// The user when the file names none.
-    pub const DEFAULT_USER: &str = "registry-guard";
+    pub const DEFAULT_USER: &str = "registry-guard-responder";
+}
+
+/// The Unix socket for commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// The group whose members may ask and change nothing.
+    pub readers: Readers,
+}
+
+/// The group whose members may ask and change nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// [`Readers::DEFAULT_GROUP`], if there is one.
+    Default,
+    /// The file names it: there has to be one.
+    Group(String),
+}
+
+impl Readers {
+    /// The group when the file names none.
+    pub const DEFAULT_GROUP: &str = "registry-guard";
+
+    /// Its name.
+    pub fn group(&self) -> &str {
+        match self {
+            Self::Default => Self::DEFAULT_GROUP,
+            Self::Group(name) => name,
+        }
+    }
 }
 
 /// Where newer service tags come from.
@@ -244,10 +276,13 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { path, text };
         let raw: raw::Config = toml::from_str(text).map_err(|error| source.syntax(&error))?;
-        let (interfaces, hotplug_interfaces) = interfaces::interfaces(&source, raw.interfaces, raw.hotplug_interfaces)?;
+        // A host on which nothing is to be guarded yet: the file says of neither.
+        let is_blank = raw.interfaces.is_empty() && raw.hotplug_interfaces.is_empty() && raw.registry.is_empty();
+        let (interfaces, hotplug_interfaces) =
+            interfaces::interfaces(&source, raw.interfaces, raw.hotplug_interfaces, is_blank)?;
         let tunnels = interfaces::tunnels(&source, &raw.tunnels)?;
         let vxlan = vxlan::vxlan(&source, raw.vxlan)?;
-        let registries = registry::registries(&source, raw.registry, vxlan.port)?;
+        let registries = registry::registries(&source, raw.registry, vxlan.port, is_blank)?;
         let per_second = source.number("events.per-second", raw.events.per_second, 0..=1_000_000)?;
         let rules = source.number("limits.rules", raw.limits.rules, 1..=MOST_RULES)?;
         let revisions = source.number("history.revisions", raw.history.revisions, 1..=1_000_000)?;
@@ -266,6 +301,7 @@ impl Config {
                 megabytes: megabytes.unwrap_or(History::DEFAULT.megabytes),
             },
             responder: responder::responder(&source, raw.responder)?,
+            socket: socket::socket(&source, raw.socket)?,
             service_tags: service_tags::service_tags(&source, raw.service_tags)?,
             trusted_services: trusted_service::trusted_services(&source, raw.trusted_service)?,
             registries,
@@ -282,6 +318,11 @@ impl Config {
             }
         }
         paths
+    }
+
+    /// Whether nothing is to be guarded, as after the package was installed.
+    pub fn guards_nothing(&self) -> bool {
+        self.registries.is_empty()
     }
 
     /// The registry `name`, in any case.

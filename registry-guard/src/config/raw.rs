@@ -27,6 +27,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) responder: Responder,
     #[serde(default)]
+    pub(super) socket: Socket,
+    #[serde(default)]
     pub(super) service_tags: ServiceTags,
     #[serde(default)]
     pub(super) trusted_service: Vec<Spanned<TrustedService>>,
@@ -140,6 +142,12 @@ pub(super) struct Registry {
 pub(super) struct Budget {
     pub(super) per_source: Option<Number>,
     pub(super) total: Option<Number>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Socket {
+    pub(super) readers: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]

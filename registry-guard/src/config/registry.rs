@@ -25,8 +25,9 @@ pub(super) fn registries(
     source: &Source<'_>,
     raw: Vec<Spanned<raw::Registry>>,
     vxlan_port: u16,
+    may_be_none: bool,
 ) -> Result<Vec<RegistryHost>, ConfigError> {
-    if raw.is_empty() {
+    if raw.is_empty() && !may_be_none {
         return Err(source.missing(source.text.len(), "registry", "one or more tables [[registry]]"));
     }
     let count = raw.len();

@@ -293,6 +293,28 @@ fn interfaces_are_real_names_named_once() {
 }
 
 #[test]
+fn a_file_that_says_nothing_guards_nothing_and_one_that_says_something_has_to_say_enough() {
+    let nothing = parse("# Nothing yet.\n[vxlan]\nport = 4790\n").unwrap();
+    assert!(nothing.guards_nothing() && nothing.interfaces.is_empty());
+    assert!(!parse(FULL).unwrap().guards_nothing());
+    assert_starts(
+        &parse("hotplug-interfaces = ['eth0']\n").unwrap_err().to_string(),
+        "config.toml:2: registry: missing",
+    );
+}
+
+#[test]
+fn the_readers_are_a_group() {
+    assert_eq!(parse(FULL).unwrap().socket.readers.group(), "registry-guard");
+    let named = parse(&format!("{FULL}\n[socket]\nreaders = 'ops'\n")).unwrap();
+    assert_eq!(named.socket.readers, Readers::Group("ops".to_owned()));
+    for bad in ["", "a b", "wheel:x", "0123456789012345678901234567890123"] {
+        let message = parse(&format!("[socket]\nreaders = '{bad}'\n")).unwrap_err().to_string();
+        assert_starts(&message, &format!("config.toml:2: socket.readers: `{bad}` is not the name of a group"));
+    }
+}
+
+#[test]
 fn a_vtep_is_a_unicast_address_or_prefix() {
     for (bad, problem) in [
         ("192.0.2.11/24", "has host bits set, did you mean 192.0.2.0/24?"),

@@ -93,6 +93,19 @@ pub(super) fn lookup_programs(namespace: BorrowedFd<'_>) -> io::Result<Vec<u32>>
     Ok(programs.into_iter().take(count.try_into().unwrap_or(MOST_PROGRAMS)).collect())
 }
 
+/// Whether an array of maps has one in this place. To open that one, the kernel asks for `CAP_SYS_ADMIN`.
+pub(super) fn holds_map(maps: BorrowedFd<'_>, key: u32) -> io::Result<bool> {
+    let mut id = 0_u32;
+    let mut attr = zeroed();
+    attr.__bindgen_anon_2.map_fd = descriptor(maps)?;
+    attr.__bindgen_anon_2.key = (&raw const key) as u64;
+    attr.__bindgen_anon_2.__bindgen_anon_1.value = (&raw mut id) as u64;
+    match call(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        result => result.map(|_| true),
+    }
+}
+
 /// Deletes the element with this key of a map whose keys are words.
 pub(super) fn delete_element(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
     let mut attr = zeroed();

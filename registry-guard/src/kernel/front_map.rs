@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use aya::maps::MapData;
 use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_ARRAY;
 use aya_obj::generated::{BPF_F_INNER_MAP, BPF_F_MMAPABLE};
-use registry_guard_common::{FRONT_LINE_WORDS, FrontHeader, FrontLine, Which};
+use registry_guard_common::{FRONT_LINE_WORDS, FrontLine};
 
 use super::KernelError;
 use super::mapped::MappedWords;
@@ -69,12 +69,6 @@ impl Memory for FrontMap {
         self.used = first.checked_add(count).filter(|end| *end <= self.count)?;
         Some(first)
     }
-}
-
-/// Which trie stands behind the front in `map`.
-pub(super) fn trie_behind(map: &MapData) -> Result<Which, KernelError> {
-    let words = mapped(map, FRONT_LINE_WORDS)?;
-    Ok(FrontHeader::from_word(words.first().map_or(0, |word| word.load(Ordering::Relaxed))).trie())
 }
 
 fn mapped(map: &MapData, count: u32) -> Result<MappedWords, KernelError> {

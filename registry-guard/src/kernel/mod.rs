@@ -15,10 +15,12 @@ mod mapped;
 mod object;
 mod pins;
 mod probe;
+mod pulse;
 mod release;
 mod retired;
 mod rules;
 mod socket_layer;
+mod trial;
 mod trie;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +41,10 @@ pub use self::host::HostTables;
 pub use self::lookup_context::{LookedUp, Lookup};
 pub use self::pins::{LookupPin, Pins, path_number};
 pub use self::probe::Answer;
+pub use self::pulse::PulseError;
 pub use self::rules::{LoadedTable, Row, Table};
 pub use self::socket_layer::{Standing, number_namespaces};
+pub use self::trial::try_to_load;
 
 use self::counters::Counters;
 use self::flows::Flows;
@@ -69,6 +73,7 @@ pub struct Kernel {
     events: Option<Events>,
     budget: Option<EventBudget>,
     program_id: u32,
+    map_ids: pulse::MapIds,
 }
 
 impl Kernel {
@@ -100,6 +105,7 @@ impl Kernel {
             events: Some(events),
             budget: Some(budget),
             program_id,
+            map_ids: pulse::map_ids(&pins)?,
             ebpf,
             pins,
         })

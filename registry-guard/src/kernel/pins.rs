@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::MapInfo;
@@ -48,7 +50,7 @@ const MAPS_OF_LAYOUT: &str = "maps-v";
 #[derive(Debug)]
 pub struct Pins {
     root: PathBuf,
-    _lock: Flock<File>,
+    lock: Flock<File>,
 }
 
 impl Pins {
@@ -58,16 +60,33 @@ impl Pins {
     ///
     /// [`KernelError::SecondAgent`] if another process holds it; [`KernelError::Pins`] if it cannot be used.
     pub fn take(root: &Path) -> Result<Self, KernelError> {
+        Self::go_on(root, None)
+    }
+
+    /// As [`Pins::take`]; a lock that was `inherited` from the process before goes on.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn go_on(root: &Path, inherited: Option<OwnedFd>) -> Result<Self, KernelError> {
         fs::create_dir_all(root).map_err(|error| unusable(root, &error.to_string()))?;
         ensure_bpffs(root)?;
         let folder = File::open(root).map_err(|error| unusable(root, &error.to_string()))?;
+        // A lock belongs to what was opened (flock(2)), so this is no second one.
+        let inherited = inherited.map(File::from).filter(|inherited| is_same(inherited, &folder));
+        let folder = inherited.unwrap_or(folder);
         let lock = Flock::lock(folder, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, _)| KernelError::SecondAgent(root.to_path_buf()))?;
-        let pins = Self { root: root.to_path_buf(), _lock: lock };
+        let pins = Self { root: root.to_path_buf(), lock };
         for folder in [pins.maps(), links(root), lookups(root)] {
             fs::create_dir_all(&folder).map_err(|source| KernelError::File { path: folder, source })?;
         }
         Ok(pins)
+    }
+
+    /// The lock, which another process can go on with.
+    pub(crate) fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 
     /// The maps of this layout: another version finds none of them.
@@ -255,6 +274,11 @@ fn ensure_bpffs(root: &Path) -> Result<(), KernelError> {
             ),
         )
     })
+}
+
+fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn unusable(root: &Path, problem: &str) -> KernelError {

@@ -5,14 +5,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{ArrayOfMaps, Map, MapData, MapError};
+use aya::maps::{ArrayOfMaps, Map, MapData};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag, Which};
 use tracing::debug;
 
-use super::error::errno;
-use super::front_map::{FrontMap, trie_behind};
+use super::front_map::FrontMap;
 use super::trie::{self, Trie};
 use super::{KernelError, bpf, retired, take};
 use crate::front::{Draft, Front};
@@ -118,6 +117,15 @@ struct InForce {
     which: Which,
 }
 
+/// What stands there before a swap.
+enum Before {
+    Nothing,
+    /// A trie in this place is in force.
+    Behind(Which),
+    /// An earlier agent ended in the middle of a swap, and the trie in force may be in either place.
+    Either,
+}
+
 impl Rules {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let tries = take(ebpf, "RULES")?;
@@ -135,12 +143,20 @@ impl Rules {
     /// array of maps returns after a grace period (`maybe_wait_bpf_programs`), so nobody looks at the old trie when its place
     /// is cleared.
     pub(super) fn swap(&mut self, slot: u32, mut table: LoadedTable) -> Result<Option<LoadedTable>, KernelError> {
-        let before = self.which(slot)?;
-        let which = before.map_or(Which::First, Which::other);
+        let which = match self.before(slot)? {
+            Before::Nothing => Which::First,
+            Before::Behind(which) => which.other(),
+            Before::Either => {
+                // For a moment an older front stands before the new trie, which can deny and never allow.
+                self.tries.set(Which::Second.place(slot), &table.trie, 0)?;
+                Which::First
+            }
+        };
         self.tries.set(which.place(slot), &table.trie, 0)?;
         table.front.set_trie(which);
         self.fronts.set(slot, table.front.memory().map(), 0)?;
-        // What an earlier agent put there has no other owner.
+        // What an earlier agent put there has no other owner. To open it by its number takes CAP_SYS_ADMIN; without that the kernel
+        // frees it in one go.
         let place = which.other().place(slot);
         let inherited = if self.in_force.contains_key(&slot) { None } else { self.tries.get(&place, 0).ok() };
         self.clear(place);
@@ -201,16 +217,21 @@ impl Rules {
         self.in_force.get_mut(&slot).map(|in_force| &mut in_force.table).ok_or(KernelError::NoTable(slot))
     }
 
-    /// Where the trie in force is, also if an earlier agent put it there.
-    fn which(&self, slot: u32) -> Result<Option<Which>, KernelError> {
+    /// Where the trie in force is, also if an earlier agent put it there: it leaves one of the two places empty.
+    fn before(&self, slot: u32) -> Result<Before, KernelError> {
         if let Some(in_force) = self.in_force.get(&slot) {
-            return Ok(Some(in_force.which));
+            return Ok(Before::Behind(in_force.which));
         }
-        match self.fronts.get(&slot, 0) {
-            Ok(front) => trie_behind(&front).map(Some),
-            Err(problem) if is_absent(&problem) => Ok(None),
-            Err(problem) => Err(problem.into()),
-        }
+        let holds = |which: Which| {
+            let held = bpf::holds_map(self.tries_descriptor.as_fd(), which.place(slot));
+            held.map_err(KernelError::bpf("looking for a table"))
+        };
+        Ok(match (holds(Which::First)?, holds(Which::Second)?) {
+            (false, false) => Before::Nothing,
+            (true, false) => Before::Behind(Which::First),
+            (false, true) => Before::Behind(Which::Second),
+            (true, true) => Before::Either,
+        })
     }
 
     /// Whatever stays there, no front names it; so a swap that was made is never said to have failed for it.
@@ -226,9 +247,4 @@ impl Rules {
 
 fn into_map(front: Option<Front<Draft>>) -> Result<Front<FrontMap>, KernelError> {
     front.ok_or(KernelError::FrontFull)?.try_moved(FrontMap::new)
-}
-
-/// The kernel's answer where an array of maps has no map.
-fn is_absent(problem: &MapError) -> bool {
-    matches!(problem, MapError::KeyNotFound) || errno(problem) == Some(Errno::ENOENT)
 }

@@ -11,7 +11,7 @@ pub enum PrivilegeError {
     /// There is no such user.
     #[error(
         "user {user}: there is none of this name; accepted: the name or number of an unprivileged user, such as one made by \
-         `useradd --system --no-create-home registry-guard`"
+         `useradd --system --no-create-home registry-guard-responder`"
     )]
     UnknownUser {
         /// As it was given.
@@ -92,6 +92,10 @@ fn limit(resource: Resource, most: u64) -> Result<(), PrivilegeError> {
 }
 
 fn clear(set: CapSet, step: &'static str) -> Result<(), PrivilegeError> {
+    // Who has none need not be allowed to say so (capset(2)).
+    if !matches!(set, CapSet::Bounding) && caps::read(None, set).is_ok_and(|left| left.is_empty()) {
+        return Ok(());
+    }
     caps::clear(None, set)
         .map_err(|error| PrivilegeError::System { step, source: std::io::Error::other(error.to_string()) })
 }
@@ -131,7 +135,7 @@ mod tests {
     fn an_unknown_name_is_told_how_to_make_one() {
         let error = unprivileged_user("nobody-has-this-name").unwrap_err().to_string();
         assert!(error.contains("nobody-has-this-name"), "{error}");
-        assert!(error.contains("useradd --system --no-create-home registry-guard"), "{error}");
+        assert!(error.contains("useradd --system --no-create-home registry-guard-responder"), "{error}");
     }
 
     #[test]

@@ -81,6 +81,18 @@ impl SqliteStore {
         self.written = written;
     }
 
+    /// The names in lower case of all registries that there is a policy for, wanted or not.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn known(&self) -> Result<Vec<String>, StoreError> {
+        let fault = |error: rusqlite::Error| self.fault(&error);
+        let mut question = self.connection.prepare("SELECT key FROM registries ORDER BY key").map_err(fault)?;
+        let names = question.query_map([], |row| row.get(0)).map_err(fault)?;
+        names.collect::<Result<_, _>>().map_err(fault)
+    }
+
     /// The layout of a file that is whole.
     fn check(&self) -> Result<i64, StoreError> {
         let ask =

@@ -1,6 +1,7 @@
 use std::env;
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -24,6 +25,27 @@ pub struct Agent {
     folder: PathBuf,
     pins: PathBuf,
     log_filter: Option<&'static str>,
+    user: Option<User>,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+/// Whom the agent runs as, if not as root: with three capabilities and no more.
+#[derive(Clone, Copy, Debug)]
+struct User {
+    uid: u32,
+    groups: &'static str,
+}
+
+impl User {
+    /// What starts a program as this user.
+    fn starter(&self) -> Vec<OsString> {
+        let uid = self.uid.to_string();
+        let mut words = vec!["setpriv", "--reuid", &uid, "--regid", &uid, "--groups", self.groups, "--no-new-privs"];
+        for set in ["--bounding-set", "--inh-caps", "--ambient-caps"] {
+            words.extend([set, "-all,+bpf,+net_admin,+perfmon"]);
+        }
+        words.into_iter().map(OsString::from).collect()
+    }
 }
 
 impl Agent {
@@ -46,8 +68,16 @@ impl Agent {
         for folder in [&folder, &pins] {
             fs::create_dir(folder).with_context(|| format!("creating {}", folder.display()))?;
         }
-        let agent =
-            Self { daemon: None, host: network.host().clone(), program: program()?, folder, pins, log_filter: None };
+        let agent = Self {
+            daemon: None,
+            host: network.host().clone(),
+            program: program()?,
+            folder,
+            pins,
+            log_filter: None,
+            user: None,
+            environment: Vec::new(),
+        };
         agent.configure(config)?;
         Ok(agent)
     }
@@ -89,9 +119,11 @@ impl Agent {
     }
 
     fn run_command_through(&self, starter: &[&str]) -> Command {
-        let mut words = starter.iter().map(OsStr::new).chain([self.program.as_os_str(), OsStr::new("run")]);
+        let user = self.user.iter().flat_map(User::starter);
+        let starter = starter.iter().map(OsString::from).chain(user);
+        let mut words = starter.chain([self.program.as_os_str().to_owned(), OsString::from("run")]);
         let mut command = self.host.command(words.next().unwrap_or_default());
-        command.args(words);
+        command.args(words).envs(self.environment.iter().map(|(name, value)| (name, value)));
         for (flag, value) in [
             ("--config", self.config()),
             ("--state", self.state()),
@@ -110,6 +142,23 @@ impl Agent {
     /// Where it pins from the next start on.
     pub fn pin_at(&mut self, pins: &Path) {
         pins.clone_into(&mut self.pins);
+    }
+
+    /// Has it run as this user from the next start on, a member of these groups too, with `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`
+    /// and no other capability. Its folders become that user's.
+    pub fn run_as(&mut self, uid: u32, groups: &'static str) -> Result<()> {
+        // The bpffs itself is root's.
+        fs::set_permissions(self.pins.parent().context("no bpffs")?, Permissions::from_mode(0o711))?;
+        for folder in [&self.folder, &self.pins] {
+            chown(folder, Some(uid), Some(uid)).with_context(|| format!("giving {} away", folder.display()))?;
+        }
+        self.user = Some(User { uid, groups });
+        Ok(())
+    }
+
+    /// What stands in its environment from the next start on.
+    pub fn environment(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.environment.push((name, value.into()));
     }
 
     /// What it logs from the next start on, as `REGISTRY_GUARD_LOG` says it.

@@ -19,7 +19,7 @@ pub(crate) const fn tool(name: &'static str, package: &'static str) -> Tool {
 }
 
 /// What is needed beside the Rust toolchains.
-pub(crate) const TOOLS: [Tool; 23] = [
+pub(crate) const TOOLS: [Tool; 24] = [
     // Building: SQLite is compiled from its sources.
     tool("cc", "gcc"),
     tool("/usr/include/stdio.h", "libc6-dev"),
@@ -49,6 +49,8 @@ pub(crate) const TOOLS: [Tool; 23] = [
     tool("ps", "procps"),
     tool("mount", "mount"),
     tool("modprobe", "kmod"),
+    // Judging the units of the package.
+    tool("systemd-analyze", "systemd"),
 ];
 
 /// Those of them that are not there.

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use self::proxied::proxied;
+use self::proxied::{proxied, unseen};
 use self::translated::translated;
 use super::{Agent, host};
 use crate::config::{Config, RegistryHost};
@@ -124,6 +124,7 @@ fn look(config: &Config) -> Vec<BlindSpot> {
             spots.extend(translated(registry, &ruleset, &own));
         }
         spots.extend(proxied(registry, &listeners));
+        spots.extend(unseen(registry));
     }
     spots
 }

@@ -16,6 +16,19 @@ fn hides_clients(name: &str) -> bool {
         || ["rootlessport", "pasta", "passt"].iter().any(|start| name.starts_with(start))
 }
 
+/// What is not known of a registry that lets local connections in, where the processes of others cannot be looked into.
+pub(super) fn unseen(registry: &RegistryHost) -> Option<BlindSpot> {
+    (registry.allow_local && !processes::all_are_seen()).then(|| BlindSpot {
+        registry: Some(registry.name.clone()),
+        kind: Kind::Proxy,
+        problem: format!(
+            "{}: `allow-local` does not count: the agent may not look into other users' processes, and behind docker-proxy and its \
+             like every client looks local; give it CAP_SYS_PTRACE and ProtectProc=default (docs/containers.md)",
+            registry.name
+        ),
+    })
+}
+
 /// Such proxies where `registry` listens.
 pub(super) fn proxied(registry: &RegistryHost, listeners: &[Listener]) -> Vec<BlindSpot> {
     let at_endpoint = |listener: &&Listener| {

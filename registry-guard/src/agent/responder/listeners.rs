@@ -41,9 +41,22 @@ pub fn listen_here(namespace: u8) -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// As [`listen_here`], in another namespace. Blocks.
-pub fn listen_in(namespace: &Namespace, number: u8) -> io::Result<Vec<Listener>> {
-    namespace.run(|| listen_here(number))?
+/// As [`listen_here`], in another namespace, but for those that there are already. Blocks.
+pub fn listen_in(
+    namespace: &Namespace,
+    number: u8,
+    present: impl Fn(ListenerKey) -> Option<OwnedFd>,
+) -> io::Result<Vec<Listener>> {
+    let of = |family| ListenerKey { namespace: number, family };
+    let there = |family| Some(Listener { key: of(family), socket: present(of(family))? });
+    let mut listeners: Vec<Listener> = [Family::V4, Family::V6].into_iter().filter_map(there).collect();
+    if listeners.len() < 2 {
+        let made = namespace.run(|| listen_here(number))??;
+        let is_missing = |made: &Listener| listeners.iter().all(|there| there.key != made.key);
+        let missing: Vec<Listener> = made.into_iter().filter(is_missing).collect();
+        listeners.extend(missing);
+    }
+    Ok(listeners)
 }
 
 fn listening(family: Family) -> nix::Result<OwnedFd> {

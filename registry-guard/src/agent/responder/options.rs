@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use nix::unistd::Uid;
+use nix::unistd::{Gid, Uid};
 use registry_guard_common::HOST;
 
 use super::ResponderError;
@@ -17,6 +17,8 @@ pub struct ResponderOptions {
     pub socket: PathBuf,
     /// Who the responder runs as; see [`crate::responder::unprivileged_user`].
     pub user: Uid,
+    /// The group of that user alone.
+    pub group: Gid,
     /// The registries, without certificates.
     pub registries: Vec<RegistrySetup>,
     /// Where those that have certificates keep them.
@@ -27,7 +29,7 @@ impl ResponderOptions {
     /// What config.toml says of the registries whose denied clients are told so. `number` gives the number of the namespace that
     /// a registry of this name listens in.
     pub fn of(config: &Config, number: impl Fn(&str) -> u8, socket: PathBuf) -> Result<Self, ResponderError> {
-        let (user, _) = unprivileged_user(&config.responder.user)?;
+        let (user, group) = unprivileged_user(&config.responder.user)?;
         let told = || config.registries.iter().filter(|host| host.deny_response == DenyResponse::Forbidden);
         let certificates = told().filter_map(|host| {
             let certificate = host.certificate.as_ref()?;
@@ -37,6 +39,7 @@ impl ResponderOptions {
         Ok(Self {
             socket,
             user,
+            group,
             registries: told().map(|host| registry(host, number(&host.name))).collect(),
             certificates: certificates.collect(),
         })

@@ -6,10 +6,14 @@ mod connection;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen as listen_on, setsockopt, socket, sockopt,
+};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -29,6 +33,9 @@ use crate::config::{Config, Management};
 use crate::identity::{Door, SigningKeyError};
 use crate::places::Places;
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+
 /// Why the API cannot be served over TLS.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
@@ -44,6 +51,11 @@ pub(crate) enum RemoteError {
     Key(#[from] SigningKeyError),
 }
 
+/// Sees whether the certificate of the API can be used, if config.toml asks for the API.
+pub(crate) fn check_management(config: &Config) -> Result<(), RemoteError> {
+    config.management.as_ref().map_or(Ok(()), |management| ServerCertificate::load(management).map(drop))
+}
+
 /// Listening sockets, and all that is needed to answer on them.
 pub(crate) struct Remote {
     listeners: Vec<TcpListener>,
@@ -53,14 +65,18 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Listens and reads certificate and key, if config.toml asks for it. Nobody is answered yet. Needs a Tokio runtime.
-    pub(crate) fn prepare(config: &Config, state: &Path) -> Result<Option<Self>, RemoteError> {
+    /// Listens and reads certificate and key, if config.toml asks for it. Nobody is answered yet. A socket that was `inherited`
+    /// for an address is gone on with. Needs a Tokio runtime.
+    pub(crate) fn prepare(
+        config: &Config,
+        state: &Path,
+        inherited: impl Fn(SocketAddr) -> Option<OwnedFd>,
+    ) -> Result<Option<Self>, RemoteError> {
         let Some(management) = &config.management else { return Ok(None) };
         let certificate = ServerCertificate::load(management)?;
-        let listeners = management
-            .listen
-            .iter()
-            .map(|&address| listen(address).map_err(|source| RemoteError::Listen { address, source }));
+        let listeners = management.listen.iter().map(|&address| {
+            listen(address, inherited(address)).map_err(|source| RemoteError::Listen { address, source })
+        });
         let host = Host {
             door: Arc::new(Door::new(management, state)?),
             login_server_suffix: login_server_suffix(config, management),
@@ -71,6 +87,11 @@ impl Remote {
             host: Arc::new(host),
             url: management.url(),
         }))
+    }
+
+    /// Where it listens.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.listeners.iter().map(AsFd::as_fd)
     }
 
     /// Answers until `stop` is ready, then finishes what has begun, for a while.
@@ -155,10 +176,22 @@ async fn told(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = StdListener::bind(address)?;
+fn listen(address: SocketAddr, inherited: Option<OwnedFd>) -> io::Result<TcpListener> {
+    let socket = inherited.map_or_else(|| listening(address), Ok)?;
+    let listener = StdListener::from(socket);
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
+}
+
+/// At boot the agent is there before the host has its addresses.
+fn listening(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let listener = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+    setsockopt(&listener, sockopt::ReuseAddr, &true)?;
+    setsockopt(&listener, sockopt::IpFreebind, &true)?;
+    bind(listener.as_raw_fd(), &SockaddrStorage::from(address))?;
+    listen_on(&listener, Backlog::new(BACKLOG)?)?;
+    Ok(listener)
 }
 
 /// The domain of the first login server, or of this host if that has none.

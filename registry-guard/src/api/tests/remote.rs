@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::stand_in::StandIn;
 use super::*;
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, Process};
 use crate::api::discovery::Host;
 use crate::api::routes::{guarded, remote_routes, resource_routes};
 use crate::config::Config;
@@ -224,6 +224,6 @@ async fn a_route_for_which_nothing_is_declared_is_for_callers_on_the_host_only()
         }
     }
     assert_eq!(by_owner.get(&contoso().to_ascii_lowercase()).await.status, 200, "what is declared is met");
-    let local = Served::routes(routes().layer(Extension(Caller::Local { uid: 0, pid: None })));
+    let local = Served::routes(routes().layer(Extension(Caller::Local(Process { uid: 0, pid: None }))));
     assert_eq!(local.send("POST", "/detach", &json!({})).await.status, 200);
 }

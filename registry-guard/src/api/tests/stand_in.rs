@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::agent::{
     AgentError, Changed, Denials, HistoryReport, Imported, Operations, Restored, RevisionReport, Source, Terms,
@@ -175,6 +176,10 @@ impl Backend for StandIn {
 
     fn operations(&self) -> &Operations {
         &self.operations
+    }
+
+    fn reload(&self) -> Result<Uuid, AgentError> {
+        Err(AgentError::NotReloaded("config.toml:1: interfaces: missing".to_owned()))
     }
 
     fn detach(&self) -> Result<Vec<String>, AgentError> {

@@ -1,4 +1,4 @@
-//! `run`, `status`, `detach`.
+//! `run`, `reload`, `status`, `detach`.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,12 @@ use super::paths;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Denied clients are told why by `registry-guard responder`, which runs beside it. Stops on SIGTERM or SIGINT; the kernel keeps \
-enforcing, and starting again opens no gap. Exits with 1 if it cannot start; nothing has changed then. Needs root \
-(CAP_BPF, CAP_NET_ADMIN, and CAP_SYS_ADMIN to mount the bpffs at --pins).
+enforcing, and starting again opens no gap. On SIGHUP it does what `registry-guard reload` asks for. Exits with 1 if it cannot start; \
+nothing has changed then. Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; CAP_SYS_ADMIN only to mount the bpffs at --pins where there \
+is none, and for registries with a network namespace of their own.
+
+As a service it tells its manager that it is ready once everything is in force, and that it is alive each time after it has seen that \
+the kernel still decides (`Type=notify`, `WatchdogSec=`).
 
 Environment:
   REGISTRY_GUARD_LOG  how much is logged to standard error: error, warn, info (the default), debug or trace
@@ -37,6 +41,20 @@ pub(crate) struct RunArguments {
         default_value = paths::RESPONDER_SOCKET
     )]
     pub(crate) responder_socket: PathBuf,
+}
+
+/// `reload`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Has the agent become the binary that is installed now, with what config.toml says now, and prints the status of that. The kernel goes \
+on deciding meanwhile; commands that come meanwhile wait. If config.toml is refused, or the kernel refuses the programs of the new \
+binary, what was in force stays in force; exits with 1 then.
+
+Example:
+  registry-guard reload --query \"[state, version]\" --output tsv")]
+pub(crate) struct ReloadArguments {
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
 }
 
 /// `status`

@@ -3,6 +3,7 @@
 mod agent;
 mod check;
 mod check_health;
+mod check_host;
 mod client_rules;
 mod completions;
 mod events;
@@ -46,8 +47,9 @@ pub(crate) use service_tag::ServiceTagCommand;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
 pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetworkCommand};
 
-use agent::{DetachArguments, StatusArguments};
+use agent::{DetachArguments, ReloadArguments, StatusArguments};
 use check::CheckArguments;
+use check_host::CheckHostArguments;
 use client_rules::ClientRulesArguments;
 use completions::CompletionsArguments;
 use events::EventsArguments;
@@ -97,6 +99,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Run the process that tells denied clients why, in the foreground
     Responder(ResponderArguments),
+    /// Have the agent become the installed binary, with what config.toml says now
+    Reload(ReloadArguments),
     /// Show one registry: its settings and its network rules
     Show(ShowArguments),
     /// List the registries that this host guards
@@ -140,6 +144,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Look whether this machine can use a registry, and what to do if not
     CheckHealth(CheckHealthArguments),
+    /// Look whether an agent could start on this host: config.toml, and the kernel
+    CheckHost(CheckHostArguments),
     /// Show whether everything is guarded, what is wrong if not, and the counters
     Status(StatusArguments),
     /// Show who was denied lately, or follow who is denied now

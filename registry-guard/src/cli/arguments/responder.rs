@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::paths;
+use crate::config::Responder;
 
 /// `responder`
 #[derive(Debug, Args)]
@@ -17,10 +18,10 @@ Environment:
   REGISTRY_GUARD_LOG  how much is logged to standard error: error, warn, info (the default), debug or trace
 
 Example:
-  registry-guard responder --user registry-guard")]
+  registry-guard responder --user registry-guard-responder")]
 pub(crate) struct ResponderArguments {
     /// Who to become if started as root
-    #[arg(long, value_name = "NAME-OR-UID", env = "REGISTRY_GUARD_RESPONDER_USER", default_value = "registry-guard")]
+    #[arg(long, value_name = "NAME-OR-UID", env = "REGISTRY_GUARD_RESPONDER_USER", default_value = Responder::DEFAULT_USER)]
     pub(crate) user: String,
     /// The agent's Unix socket for the responder
     #[arg(

@@ -3,6 +3,7 @@
 pub(super) mod agent;
 pub(super) mod check;
 pub(super) mod check_health;
+pub(super) mod check_host;
 pub(super) mod client_rules;
 pub(super) mod completions;
 pub(super) mod events;

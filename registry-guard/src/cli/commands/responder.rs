@@ -1,8 +1,8 @@
 //! `responder`.
 
-use crate::agent::daemon::log_to_standard_error;
 use crate::cli::arguments::ResponderArguments;
 use crate::cli::failure::Failure;
+use crate::logging::log_to_standard_error;
 use crate::responder::{self, Options};
 
 /// Answers denied clients until the process is told to stop. There must be no other thread.
