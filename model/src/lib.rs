@@ -4,6 +4,8 @@
 //! It knows the parser and nothing of the agent or the kernel, so that it is soon built, by fuzz targets too.
 
 pub mod attacks;
+pub mod fuzz;
+pub mod glance;
 pub mod host;
 pub mod naive;
 pub mod packet;

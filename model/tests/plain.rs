@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use model::attacks::{Source, all, policy};
+use model::glance::assert_same;
 use model::naive::{Place, Policy};
 use model::random;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use registry_guard_common::{
-    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, RuleTable, Tables, decide,
-    open, parse,
+    Address, Datagrams, Endpoint, Entry, Frame, LocalTraffic, Reason, Response, RuleKey, RuleTable, Tables,
 };
 
 const POLICIES: u64 = 500;
@@ -89,18 +89,6 @@ impl Frame for Partly<'_> {
     fn reaches(&self, end: usize) -> bool {
         self.frame[..self.linear].reaches(end)
     }
-}
-
-/// Returns what both say.
-fn assert_same(frame: &(impl Frame + ?Sized), bytes: &[u8], tables: &Listening<'_>) -> Result<(), Reason> {
-    let (at_a_glance, thorough) = (open(frame, tables), parse(frame, tables.vxlan_port()));
-    match (&at_a_glance, &thorough) {
-        (Err(Reason::NotGuarded), Ok((flow, _))) => {
-            assert_eq!(decide(flow, tables).reason, Reason::NotGuarded, "{flow:?}\n{bytes:02x?}");
-        }
-        _ => assert_eq!(at_a_glance, thorough, "{bytes:02x?}"),
-    }
-    at_a_glance.map(drop)
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub mod compile;
 pub mod config;
 mod document;
 pub mod front;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod handover;
 pub mod identity;
 mod json_object;

@@ -5,6 +5,7 @@ mod bench;
 mod build_ebpf;
 mod check;
 mod demo;
+mod fuzz;
 mod guard_binary;
 mod mutants;
 mod object_report;
@@ -40,6 +41,8 @@ enum Verb {
     BuildEbpf,
     /// Check format, lints, documentation and dependencies
     Check,
+    /// Give any bytes to whatever reads packets, files and bodies, and look for panics
+    Fuzz(fuzz::Arguments),
     /// Seed known bugs in a copy of the workspace and see that a named test catches each, as root
     Mutants(mutants::Arguments),
     /// Set the machine up, build everything and show a guarded registry at work, as root
@@ -69,6 +72,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::AzTest => az_test::run(),
         Verb::BuildEbpf => build_ebpf::run(),
         Verb::Check => check::run(),
+        Verb::Fuzz(arguments) => fuzz::run(arguments),
         Verb::Mutants(arguments) => mutants::run(arguments),
         Verb::Demo => demo::run(),
         Verb::Package(arguments) => package::run(arguments),

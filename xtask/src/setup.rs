@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: brings a machine to where everything builds and runs, and touches nothing that is there already.
 
+mod cargo_fuzz;
 mod components;
 pub(crate) mod deb;
 mod debian;
@@ -27,6 +28,16 @@ pub(crate) struct Arguments {
     /// Install cargo-deny too, which `cargo xtask check` runs where it is installed (some minutes to build)
     #[arg(long)]
     with_deny: bool,
+    /// Install cargo-fuzz too, which `cargo xtask fuzz` needs and installs by itself
+    #[arg(long)]
+    with_fuzz: bool,
+}
+
+impl Arguments {
+    /// With what `cargo xtask fuzz` needs.
+    pub(crate) fn with_fuzz() -> Self {
+        Self { with_fuzz: true, ..Self::default() }
+    }
 }
 
 /// Sets the machine up for a verb that only root can carry out, since it does `what`.
@@ -57,6 +68,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ];
     if arguments.with_deny {
         steps.push(("cargo-deny", deny::ensure));
+    }
+    if arguments.with_fuzz {
+        steps.push(("cargo-fuzz", cargo_fuzz::ensure));
     }
     let mut failed = 0;
     for (name, ensure) in steps {

@@ -15,6 +15,8 @@ mod discovery;
 mod effect;
 mod endpoints;
 mod events;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod history;
 mod ip_rule;
 mod network;
@@ -38,6 +40,8 @@ mod service;
 mod service_tag_rule;
 mod service_tags;
 mod socket;
+#[cfg(any(test, feature = "fuzz"))]
+mod stand_in;
 mod subnet;
 mod subnet_rule;
 mod subscription;

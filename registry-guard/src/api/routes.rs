@@ -23,7 +23,12 @@ use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
 /// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
 pub(super) fn local_routes(agent: Shared) -> Router {
     let readers: Arc<str> = agent.config().socket.readers.group().into();
-    around(guarded(resource_routes(agent)), Arc::default()).layer(from_fn_with_state(readers, caller::identify))
+    caller_routes(agent).layer(from_fn_with_state(readers, caller::identify))
+}
+
+/// The same for whoever knows the [`caller::Caller`] already.
+pub(super) fn caller_routes(agent: Shared) -> Router {
+    around(guarded(resource_routes(agent)), Arc::default())
 }
 
 /// Every path of the API as callers over TLS see it: before anything else they have to say who they are, but for what they need to

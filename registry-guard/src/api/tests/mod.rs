@@ -12,7 +12,6 @@ mod scale;
 mod served;
 mod service_tags;
 mod socket;
-mod stand_in;
 mod subscription;
 
 use serde_json::{Value, json};

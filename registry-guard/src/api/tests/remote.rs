@@ -9,11 +9,11 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::stand_in::StandIn;
 use super::*;
 use crate::api::caller::{Caller, Process};
 use crate::api::discovery::Host;
 use crate::api::routes::{guarded, remote_routes, resource_routes};
+use crate::api::stand_in::StandIn;
 use crate::config::Config;
 use crate::identity::{Door, EVERY_REGISTRY, Grant, Principal, Role, SecretHash};
 

@@ -11,11 +11,11 @@ use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::stand_in::StandIn;
 use crate::agent::Denials;
 use crate::api::backend::Backend as _;
 use crate::api::serve::serve_backend;
 use crate::api::socket::bind;
+use crate::api::stand_in::StandIn;
 
 /// The API on a socket, with a stand-in behind it.
 pub(super) struct Served {

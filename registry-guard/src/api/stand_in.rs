@@ -18,7 +18,7 @@ use crate::policy::{
 use crate::store::GoodCopy;
 
 /// Changes the policy as the agent does, with no store and no kernel behind it.
-pub(super) struct StandIn {
+pub(in crate::api) struct StandIn {
     config: Config,
     policy: Mutex<Policy>,
     denials: Denials,
@@ -40,9 +40,9 @@ listen = ["203.0.113.11:443"]
 
 impl StandIn {
     /// What every change destroys.
-    pub(super) const DESTROYED: u64 = 2;
+    pub(in crate::api) const DESTROYED: u64 = 2;
 
-    pub(super) fn new() -> Self {
+    pub(in crate::api) fn new() -> Self {
         let config = Config::parse(Path::new("config.toml"), CONFIG).unwrap();
         let registries = config.registries.iter().zip(0..).map(|(host, slot)| {
             let registry = Registry::new(&*host.name, slot, "2026-01-02T03:04:05Z", Settings::FRESH);
