@@ -3,6 +3,7 @@
 //!
 //! What it came to is printed; `cargo xtask test -- --package tests --test storm` shows it.
 
+use std::env;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -155,17 +156,33 @@ fn layouts(agent: &Agent) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// All of them, or a fifth where the variable `CI` is set: there, time is short.
+fn rounds(all: u32) -> u32 {
+    if env::var_os("CI").is_some() { all / 5 } else { all }
+}
+
 #[test]
-fn fifty_kills_of_the_agent_are_seen_by_nobody() -> Result<()> {
-    Site::set()?.storm("times kill -9", 50, |agent, _| {
+fn kills_of_the_agent_are_seen_by_nobody() -> Result<()> {
+    Site::set()?.storm("times kill -9", rounds(50), |agent, _| {
         agent.kill9()?;
         agent.run()
     })
 }
 
 #[test]
-fn fifty_restarts_of_the_agent_are_seen_by_nobody() -> Result<()> {
-    Site::set()?.storm("restarts", 50, |agent, _| agent.restart())
+fn restarts_of_the_agent_are_seen_by_nobody() -> Result<()> {
+    Site::set()?.storm("restarts", rounds(50), |agent, _| agent.restart())
+}
+
+#[test]
+fn reloads_of_another_configuration_are_seen_by_nobody() -> Result<()> {
+    Site::set()?.storm("reloads", rounds(100), |agent, round| {
+        let [have, want] = if round % 2 == 0 { ["8000", "8001"] } else { ["8001", "8000"] };
+        let config = fs::read_to_string(agent.config())?;
+        ensure!(config.contains(have), "{config}");
+        agent.configure(&config.replace(have, want))?;
+        agent.json(["reload"]).map(drop)
+    })
 }
 
 /// Goes to another build and back.
@@ -185,11 +202,11 @@ fn exchange(what: &str, rounds: u32, build: AnotherBuild) -> Result<()> {
 }
 
 #[test]
-fn twenty_exchanges_for_a_build_with_another_layout_and_back_open_nothing() -> Result<()> {
-    exchange("upgrades and downgrades between two layouts", 20, AnotherBuild::Layout)
+fn exchanges_for_a_build_with_another_layout_and_back_open_nothing() -> Result<()> {
+    exchange("upgrades and downgrades between two layouts", rounds(20), AnotherBuild::Layout)
 }
 
 #[test]
-fn ten_exchanges_for_a_build_with_another_program_and_back_open_nothing() -> Result<()> {
-    exchange("upgrades and downgrades on the same maps", 10, AnotherBuild::Program)
+fn exchanges_for_a_build_with_another_program_and_back_open_nothing() -> Result<()> {
+    exchange("upgrades and downgrades on the same maps", rounds(10), AnotherBuild::Program)
 }

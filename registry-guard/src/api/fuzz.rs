@@ -9,7 +9,7 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
 use super::backend::Backend as _;
-use super::caller::Caller;
+use super::caller::{Caller, Process};
 use super::routes::caller_routes;
 use super::stand_in::StandIn;
 use crate::policy::{SubnetId, network_id, private_endpoint_connection_id, registry_id, resource_group_id};
@@ -53,7 +53,7 @@ pub fn api(bytes: &[u8]) {
                 *request.method_mut() = method.clone();
                 *request.uri_mut() = path.parse().expect("a path");
                 request.headers_mut().insert("content-type", "application/json".parse().expect("a value"));
-                request.extensions_mut().insert(Caller::Local { uid: 0, pid: None });
+                request.extensions_mut().insert(Caller::Local(Process { uid: 0, pid: None }));
                 let before = revision();
                 let Ok(answer) = service.call(request).await;
                 let status = answer.status();
