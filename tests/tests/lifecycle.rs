@@ -295,7 +295,7 @@ fn a_hotplug_interface_is_guarded_once_it_appears() -> Result<()> {
 #[test]
 fn an_interface_that_is_not_there_yet_is_a_problem_and_no_reason_not_to_start() -> Result<()> {
     let mut network = Network::new()?;
-    let office = network.client("office", &["198.51.100.66"])?;
+    let office = network.client("office", &["203.0.113.66"])?;
     let visitor = Visitor::new(&network)?;
     let _listener = listener(&network)?;
     // As at boot, where the agent comes before every interface.
@@ -305,7 +305,7 @@ fn an_interface_that_is_not_there_yet_is_a_problem_and_no_reason_not_to_start() 
     assert_eq!(status["state"], "DEGRADED", "{status}");
     ensure!(status["problems"].to_string().contains("port0: the interface does not exist"), "{status}");
     ensure!(agent.log().contains("\"port0\" does not exist yet"), "{}", agent.log());
-    assert_ne!(outcome(&office, "198.51.100.66")?, Outcome::Connected, "the second layer stands already");
+    assert_ne!(outcome(&office, "203.0.113.66")?, Outcome::Connected, "the second layer stands already");
     visitor.plug(&network, "port0")?;
     wait_until_guarded(&agent, "port0")?;
     visitor.expect_guarded("as soon as it was there")?;
