@@ -61,6 +61,9 @@ fn write_pages(binary: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(&completions).with_context(|| format!("making {}", completions.display()))?;
     let written = Command::new(binary).args(["man", "--directory"]).arg(&pages).status();
     ensure!(written.context("writing manual pages")?.success(), "the manual pages could not be written");
+    // Nobody else compresses what is packed as if it was built.
+    let compressed = Command::new("gzip").args(["--best", "--no-name", "--recursive"]).arg(&pages).status();
+    ensure!(compressed.context("starting gzip")?.success(), "the manual pages could not be compressed");
     for (shell, file) in COMPLETIONS {
         let output = Command::new(binary).args(["completions", shell]).output().context("writing completions")?;
         ensure!(output.status.success(), "the completions for {shell} could not be written");
