@@ -9,7 +9,7 @@ pub fn config(bytes: &[u8]) {
         Ok(config) => config,
         Err(refusal) => return assert!(!refusal.to_string().is_empty()),
     };
-    assert!((1..=MOST_REGISTRIES).contains(&config.registries.len()));
+    assert!(config.registries.len() <= MOST_REGISTRIES);
     let endpoints: usize = config.registries.iter().map(|registry| registry.addresses().count()).sum();
     assert!(endpoints <= MOST_ENDPOINTS);
     assert!(config.policy_limits().rules <= MOST_RULES);

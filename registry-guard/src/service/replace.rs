@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::dup2_raw;
 
@@ -18,8 +19,8 @@ const FIRST: RawFd = 3;
 /// Becomes `program`, with the same process number and these descriptors, which it finds as [`super::Inherited`]. Every other
 /// thread ends here, so whoever calls this holds what must not end half done.
 ///
-/// Returns only if that cannot be done. From the moment the descriptors have their places, others of this process may be closed,
-/// so there is nothing left to do then but to end.
+/// Returns only if that cannot be done. Then this thread has descriptors of its own (`CLONE_FILES` of `unshare(2)`), other than
+/// those of the rest of the process, so there is nothing left to do but to end.
 pub(crate) fn replace_this_process(
     program: &Path,
     arguments: impl Iterator<Item = OsString>,
@@ -28,6 +29,8 @@ pub(crate) fn replace_this_process(
     let count = RawFd::try_from(handed.len()).map_err(io::Error::other)?;
     let names: Vec<&str> = handed.iter().map(|named| named.name.as_str()).collect();
     let names = names.join(":");
+    // The other threads run on until execve(2), and what stands at these places is theirs: the epoll of the runtime, for one.
+    unshare(CloneFlags::CLONE_FILES)?;
     // First out of the way, so that none is overwritten before it has its place.
     let mut aside = Vec::new();
     for named in handed {

@@ -68,7 +68,8 @@ impl Reader {
     /// What it printed; a command that ends otherwise than the page shows ends the page.
     fn type_in(&self, step: &Step) -> Result<String> {
         let ran = run(&mut self.site.shell(step.machine.as_deref(), &step.command)?, Self::LIMIT)?;
-        let status = ran.status.with_context(|| format!("it did not end; it printed:\n{}", ran.stdout))?;
+        let status =
+            ran.status.with_context(|| format!("it did not end; it printed:\n{}\n{}", ran.stdout, self.terminals()))?;
         let must_fail = step.shown.lines().any(|line| Self::COMPLAINTS.iter().any(|start| line.starts_with(start)));
         ensure!(status.success() != must_fail, "it ended with {status}; it printed:\n{}", ran.stdout);
         Ok(ran.stdout)
@@ -98,6 +99,14 @@ impl Reader {
             &format!("mkdir -p \"$(dirname '{path}')\" && cat {redirect} '{path}' <<'END OF FILE'\n{text}END OF FILE"),
         )?;
         run(&mut shell, Self::LIMIT)?.expect_success().map(drop)
+    }
+
+    /// The last lines of what stays.
+    fn terminals(&self) -> String {
+        let last = |log: String| {
+            log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        self.running.iter().map(|(name, daemon)| format!("`{name}` said last:\n{}\n", last(daemon.log()))).collect()
     }
 
     fn check_running(&mut self) -> Result<()> {
