@@ -106,7 +106,8 @@ impl Reader {
         let last = |log: String| {
             log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
         };
-        self.running.iter().map(|(name, daemon)| format!("`{name}` said last:\n{}\n", last(daemon.log()))).collect()
+        let said = |(name, daemon): &(String, Daemon)| format!("`{name}` said last:\n{}\n", last(daemon.log()));
+        self.running.iter().map(said).collect::<Vec<_>>().join("\n")
     }
 
     fn check_running(&mut self) -> Result<()> {
