@@ -11,7 +11,7 @@ use crate::workspace;
 pub(crate) const VARIABLE: &str = "REGISTRY_GUARD_BIN";
 
 /// How to build it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// Soon built.
     Dev,
@@ -25,6 +25,14 @@ impl Profile {
         match self {
             Self::Dev => None,
             Self::Release => Some("--release"),
+        }
+    }
+
+    /// What Cargo calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
         }
     }
 }

@@ -1,6 +1,10 @@
 //! `cargo xtask package`: the Debian package, and what lintian says to it.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -27,11 +31,17 @@ pub(crate) struct Arguments {
 /// Builds everything as it is shipped, has the binary write its manual pages and completions, makes the package, and has lintian look
 /// at it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let package = build(if arguments.dev { Profile::Dev } else { Profile::Release })?;
+    println!("package: {}", package.display());
+    Ok(())
+}
+
+/// The package, made with this profile.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     setup::run(&setup::Arguments::default())?;
     setup::ensure_files(&TOOLS, "making a package")?;
     let (cargo_deb, state) = setup::deb::ensure()?;
     println!("package: cargo-deb: {state}");
-    let (profile, name) = if arguments.dev { (Profile::Dev, "dev") } else { (Profile::Release, "release") };
     let binary = guard_binary::build(profile)?;
     // cargo-deb finds what was built beside the binary.
     let pages = binary.with_file_name("package");
@@ -44,15 +54,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let package = folder.join("registry-guard.deb");
     let status = workspace::cargo_of(&cargo_deb)
-        .args(["--package", "registry-guard", "--no-build", "--locked", "--profile", name, "--output"])
+        .args(["--package", "registry-guard", "--no-build", "--locked", "--profile", profile.name(), "--output"])
         .arg(&package)
-        .args(arguments.dev.then_some("--fast"))
+        .args((profile == Profile::Dev).then_some("--fast"))
         .status()
         .context("starting cargo-deb")?;
     ensure!(status.success(), "cargo-deb failed ({status})");
     judge(&package)?;
-    println!("package: {}", package.display());
-    Ok(())
+    Ok(package)
 }
 
 /// What the binary itself knows best.

@@ -111,7 +111,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runs = own_folder(&folder.join("run"))?;
     let lock = File::create(folder.join("lock")).context("creating target/vm/lock")?;
     lock.lock().context("waiting for another run of this verb to have made what both need")?;
-    let payload = Payload::build(&runs, &kernel_tests::TESTS)?;
+    let with_package = arguments.only.is_none_or(|only| only == Part::Boot);
+    let payload = Payload::build(&runs, &kernel_tests::TESTS, with_package)?;
     let root = rootfs::ensure(&folder)?;
     let mut kernels = Vec::new();
     for kernel in &arguments.kernel {

@@ -95,9 +95,9 @@ layers! {
     /// An IPv6 header; inside an IPv4 layer it makes a SIT tunnel.
     Ipv6 { ethertype: |_| 0x86dd, protocol: |_| 41 },
     /// An IPv6 hop-by-hop options header.
-    HopByHop { ethertype: |_| Raw::ETHERTYPE, protocol: |_| 0 },
+    HopByHop { ethertype: |_| Raw::ETHERTYPE, protocol: |_| HopByHop::PROTOCOL },
     /// An IPv6 destination options header.
-    DestinationOptions { ethertype: |_| Raw::ETHERTYPE, protocol: |_| 60 },
+    DestinationOptions { ethertype: |_| Raw::ETHERTYPE, protocol: |_| DestinationOptions::PROTOCOL },
     /// An IPv6 routing header.
     Routing { ethertype: |_| Raw::ETHERTYPE, protocol: |_| 43 },
     /// An authentication header.

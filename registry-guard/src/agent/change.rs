@@ -136,9 +136,7 @@ impl Agent {
         change: &Change,
         look: impl FnOnce(&Policy, &[Edit]) -> T,
     ) -> Result<(Changed, T), AgentError> {
-        if let Some(problem) = self.store_problem() {
-            return Err(AgentError::LostStore(problem));
-        }
+        self.refuse_if_lost()?;
         let (revision, edits, seen) = self.look_at(terms.if_match, change, &self.0.limits, look)?;
         Ok((Changed { changed: !edits.is_empty(), ..Changed::nothing(revision) }, seen))
     }

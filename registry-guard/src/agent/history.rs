@@ -72,9 +72,7 @@ pub struct RevisionReport {
 impl Agent {
     /// The revisions that are remembered, `top` at the most; with a name, those about that registry or about what all share.
     pub fn history(&self, registry: Option<&str>, top: Option<usize>) -> Result<HistoryReport, AgentError> {
-        if let Some(problem) = self.store_problem() {
-            return Err(AgentError::LostStore(problem));
-        }
+        self.refuse_if_lost()?;
         let registry =
             registry.map(|name| self.read(|policy| policy.find_registry(name).map(|_| name.to_ascii_lowercase())));
         let registry = registry.transpose()?;

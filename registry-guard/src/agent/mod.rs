@@ -178,10 +178,8 @@ impl Agent {
     ///
     /// If nobody knows it, since the store cannot be used.
     pub fn policy(&self) -> Result<Policy, AgentError> {
-        match self.store_problem() {
-            Some(problem) => Err(AgentError::LostStore(problem)),
-            None => Ok(self.read(Policy::clone)),
-        }
+        self.refuse_if_lost()?;
+        Ok(self.read(Policy::clone))
     }
 
     /// The configuration this agent was started with.
@@ -260,6 +258,11 @@ impl Agent {
     /// Why the store cannot be used, if so.
     fn store_problem(&self) -> Option<String> {
         self.0.store_problem.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whatever is read from memory instead of the store must not be told while the store cannot be used.
+    fn refuse_if_lost(&self) -> Result<(), AgentError> {
+        self.store_problem().map_or(Ok(()), |problem| Err(AgentError::LostStore(problem)))
     }
 
     fn lost_store(&self) -> AgentError {

@@ -75,17 +75,16 @@ impl Agent {
         let reload = &self.0.reload;
         let refused = |error: anyhow::Error| AgentError::NotReloaded(format!("{error:#}"));
         // A newer binary may understand what this one does not, so only what is understood is judged here.
-        if let Ok(config) = Config::load(&reload.config) {
-            refuse_to_guard_nothing(&config, &self.config().registry_names()).map_err(refused)?;
+        let config = Config::load(&reload.config);
+        if let Ok(config) = &config {
+            refuse_to_guard_nothing(config, &self.config().registry_names()).map_err(refused)?;
             self.read(|policy| refuse_lost_counters(policy, config.policy_limits().rules)).map_err(refused)?;
-            preflight(&config, &self.links()?, &pinned_links(&reload.pins)).map_err(refused)?;
+            preflight(config, &self.links()?, &pinned_links(&reload.pins)).map_err(refused)?;
         }
         if is_this_program(&reload.program) {
             // Its programs are in the kernel already.
-            Config::load(&reload.config)
-                .map_err(anyhow::Error::from)
-                .and_then(|config| check_management(&config).map_err(anyhow::Error::from))
-                .map_err(refused)?;
+            let config = config.map_err(|error| refused(error.into()))?;
+            check_management(&config).map_err(|error| refused(error.into()))?;
         } else {
             self.0.runtime.block_on(check(&reload.program, &reload.config)).map_err(refused)?;
         }

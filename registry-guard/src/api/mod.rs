@@ -18,7 +18,6 @@ mod events;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod history;
-mod ip_rule;
 mod network;
 mod oauth;
 mod operation;
@@ -34,16 +33,15 @@ mod request_log;
 mod resources;
 mod restore;
 mod routes;
+mod rule;
 mod segment;
 mod serve;
 mod service;
-mod service_tag_rule;
 mod service_tags;
 mod socket;
 #[cfg(any(test, feature = "fuzz"))]
 mod stand_in;
 mod subnet;
-mod subnet_rule;
 mod subscription;
 #[cfg(test)]
 mod tests;

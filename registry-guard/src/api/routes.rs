@@ -14,11 +14,10 @@ use super::path::normalise;
 use super::refusal::Refusal;
 use super::request_log::Strangers;
 use super::{
-    access, caller, check, discovery, endpoints, events, history, ip_rule, network, operation, policy,
-    private_endpoint, provider, registry, request_log, resources, restore, service, service_tag_rule, service_tags,
-    subnet, subnet_rule, subscription, token,
+    access, caller, check, discovery, endpoints, events, history, network, operation, policy, private_endpoint,
+    provider, registry, request_log, resources, restore, rule, service, service_tags, subnet, subscription, token,
 };
-use crate::policy::{ServiceTagFile, resource_group_id, subscription_id};
+use crate::policy::{IpRule, ServiceTagFile, ServiceTagRule, SubnetRule, resource_group_id, subscription_id};
 
 /// Every path of the API as processes on this host see it. A path meets the routes with its fixed words in lower case.
 pub(super) fn local_routes(agent: Shared) -> Router {
@@ -108,21 +107,12 @@ pub(super) fn resource_routes(agent: Shared) -> Router {
         .route(&format!("{each_registry}/check"), post(check::check))
         .route(&format!("{each_registry}/replications"), get(registry::replications))
         .route(&format!("{each_registry}/endpoints"), get(endpoints::show))
-        .route(&format!("{each_registry}/iprules"), get(ip_rule::list))
-        .route(
-            &format!("{each_registry}/iprules/{{value}}"),
-            get(ip_rule::show).put(ip_rule::put).delete(ip_rule::delete),
-        )
-        .route(&format!("{each_registry}/virtualnetworkrules"), get(subnet_rule::list))
-        .route(
-            &format!("{each_registry}/virtualnetworkrules/{{id}}"),
-            get(subnet_rule::show).put(subnet_rule::put).delete(subnet_rule::delete),
-        )
-        .route(&format!("{each_registry}/servicetagrules"), get(service_tag_rule::list))
-        .route(
-            &format!("{each_registry}/servicetagrules/{{tag}}"),
-            get(service_tag_rule::show).put(service_tag_rule::put).delete(service_tag_rule::delete),
-        )
+        .route(&format!("{each_registry}/iprules"), rule::collection::<IpRule>())
+        .route(&format!("{each_registry}/iprules/{{value}}"), rule::single::<IpRule>())
+        .route(&format!("{each_registry}/virtualnetworkrules"), rule::collection::<SubnetRule>())
+        .route(&format!("{each_registry}/virtualnetworkrules/{{id}}"), rule::single::<SubnetRule>())
+        .route(&format!("{each_registry}/servicetagrules"), rule::collection::<ServiceTagRule>())
+        .route(&format!("{each_registry}/servicetagrules/{{tag}}"), rule::single::<ServiceTagRule>())
         .route(&format!("{each_registry}/privateendpointconnections"), get(private_endpoint::list))
         .route(
             &format!("{each_registry}/privateendpointconnections/{{name}}"),

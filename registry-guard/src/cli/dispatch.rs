@@ -36,34 +36,39 @@ pub(crate) async fn dispatch(arguments: Arguments, terminal: &mut Terminal) -> R
         Command::List(it) => registry::list(session(terminal, socket, it.output)).await,
         Command::Update(it) => {
             registry::update(
-                session(terminal, socket, it.output).confirming(it.confirm),
+                session(terminal, socket, it.output).confirming(it.terms),
                 &it.name,
                 &it.settings,
-                it.if_match,
+                it.terms.if_match,
             )
             .await
         }
         Command::Restore(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
+            let session = session(terminal, socket, it.output).confirming(it.terms);
             match (it.name, it.from) {
-                (Some(name), _) => policy::restore(session, &name, it.yes, it.if_match).await,
-                (None, Some(from)) => policy::restore_from(session, &from, it.yes, it.if_match).await,
+                (Some(name), _) => policy::restore(session, &name, it.yes, it.terms.if_match).await,
+                (None, Some(from)) => policy::restore_from(session, &from, it.yes, it.terms.if_match).await,
                 (None, None) => policy::copies(session).await,
             }
         }
         Command::Export(it) => policy::export(session(terminal, socket, it.output), it.name.as_deref()).await,
         Command::Apply(it) => {
             let manner = policy::Manner { dry_run: it.dry_run, no_wait: it.no_wait };
-            policy::apply(session(terminal, socket, it.output).confirming(it.confirm), &it.file, manner, it.if_match)
-                .await
+            policy::apply(
+                session(terminal, socket, it.output).confirming(it.terms),
+                &it.file,
+                manner,
+                it.terms.if_match,
+            )
+            .await
         }
         Command::History(it) => {
             history::history(session(terminal, socket, it.output), it.name.as_deref(), it.top).await
         }
         Command::Diff(it) => history::diff(session(terminal, socket, it.output), it.from, it.to).await,
         Command::Rollback(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            history::rollback(session, it.to, it.dry_run, it.yes, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            history::rollback(session, it.to, it.dry_run, it.yes, it.terms.if_match).await
         }
         Command::Confirm(it) => history::confirm(session(terminal, socket, it.output), it.revision).await,
         Command::Operation(OperationCommand::List(it)) => operation::list(session(terminal, socket, it.output)).await,
@@ -114,8 +119,8 @@ async fn dispatch_network_rule(
     match command {
         NetworkRuleCommand::Add(it) => {
             let source = it.target.source()?;
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            network_rule::add(session, &it.name, &source, it.action, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            network_rule::add(session, &it.name, &source, it.action, it.terms.if_match).await
         }
         NetworkRuleCommand::List(it) => {
             network_rule::list(session(terminal, socket, it.output), &it.name, it.hits).await
@@ -123,10 +128,10 @@ async fn dispatch_network_rule(
         NetworkRuleCommand::Remove(it) => {
             let source = it.target.source()?;
             network_rule::remove(
-                session(terminal, socket, it.output).confirming(it.confirm),
+                session(terminal, socket, it.output).confirming(it.terms),
                 &it.name,
                 &source,
-                it.if_match,
+                it.terms.if_match,
             )
             .await
         }
@@ -141,10 +146,10 @@ async fn dispatch_service_tag(
     match command {
         ServiceTagCommand::Import(it) => {
             service_tag::import(
-                session(terminal, socket, it.output).confirming(it.confirm),
+                session(terminal, socket, it.output).confirming(it.terms),
                 &it.file,
                 it.prefixes,
-                it.if_match,
+                it.terms.if_match,
             )
             .await
         }
@@ -160,8 +165,8 @@ async fn dispatch_private_endpoint(
 ) -> Result<(), Failure> {
     match command {
         PrivateEndpointCommand::Create(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            private_endpoint::create(session, &it.endpoint, &it.vnet_name, it.ip_address, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            private_endpoint::create(session, &it.endpoint, &it.vnet_name, it.ip_address, it.terms.if_match).await
         }
         PrivateEndpointCommand::List(it) => {
             private_endpoint::list(session(terminal, socket, it.output), &it.registry_name).await
@@ -170,18 +175,18 @@ async fn dispatch_private_endpoint(
             private_endpoint::show(session(terminal, socket, it.output), &it.endpoint).await
         }
         PrivateEndpointCommand::Approve(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.decision.confirm);
+            let session = session(terminal, socket, it.output).confirming(it.decision.terms);
             private_endpoint::decide(session, "Approved", &it.decision).await
         }
         PrivateEndpointCommand::Reject(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.decision.confirm);
+            let session = session(terminal, socket, it.output).confirming(it.decision.terms);
             private_endpoint::decide(session, "Rejected", &it.decision).await
         }
         PrivateEndpointCommand::Delete(it) => {
             private_endpoint::delete(
-                session(terminal, socket, it.output).confirming(it.confirm),
+                session(terminal, socket, it.output).confirming(it.terms),
                 &it.endpoint,
-                it.if_match,
+                it.terms.if_match,
             )
             .await
         }
@@ -195,18 +200,22 @@ async fn dispatch_network(
 ) -> Result<(), Failure> {
     match command {
         VirtualNetworkCommand::Create(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            virtual_network::create(session, &it.name, it.vni, &it.address_prefixes, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            virtual_network::create(session, &it.name, it.vni, &it.address_prefixes, it.terms.if_match).await
         }
         VirtualNetworkCommand::List(it) => virtual_network::list(session(terminal, socket, it.output)).await,
         VirtualNetworkCommand::Show(it) => virtual_network::show(session(terminal, socket, it.output), &it.name).await,
         VirtualNetworkCommand::Update(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            virtual_network::update(session, &it.name, &it.settings, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            virtual_network::update(session, &it.name, &it.settings, it.terms.if_match).await
         }
         VirtualNetworkCommand::Delete(it) => {
-            virtual_network::delete(session(terminal, socket, it.output).confirming(it.confirm), &it.name, it.if_match)
-                .await
+            virtual_network::delete(
+                session(terminal, socket, it.output).confirming(it.terms),
+                &it.name,
+                it.terms.if_match,
+            )
+            .await
         }
         VirtualNetworkCommand::Subnet(command) => dispatch_subnet(command, socket, terminal).await,
     }
@@ -215,22 +224,22 @@ async fn dispatch_network(
 async fn dispatch_subnet(command: SubnetCommand, socket: Agent, terminal: &mut Terminal) -> Result<(), Failure> {
     match command {
         SubnetCommand::Create(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
+            let session = session(terminal, socket, it.output).confirming(it.terms);
             let endpoints = it.service_endpoints.unwrap_or_default();
-            subnet::create(session, &it.vnet_name, &it.name, &it.address_prefixes, &endpoints, it.if_match).await
+            subnet::create(session, &it.vnet_name, &it.name, &it.address_prefixes, &endpoints, it.terms.if_match).await
         }
         SubnetCommand::List(it) => subnet::list(session(terminal, socket, it.output), &it.vnet_name).await,
         SubnetCommand::Show(it) => subnet::show(session(terminal, socket, it.output), &it.vnet_name, &it.name).await,
         SubnetCommand::Update(it) => {
-            let session = session(terminal, socket, it.output).confirming(it.confirm);
-            subnet::update(session, &it.vnet_name, &it.name, &it.settings, it.if_match).await
+            let session = session(terminal, socket, it.output).confirming(it.terms);
+            subnet::update(session, &it.vnet_name, &it.name, &it.settings, it.terms.if_match).await
         }
         SubnetCommand::Delete(it) => {
             subnet::delete(
-                session(terminal, socket, it.output).confirming(it.confirm),
+                session(terminal, socket, it.output).confirming(it.terms),
                 &it.vnet_name,
                 &it.name,
-                it.if_match,
+                it.terms.if_match,
             )
             .await
         }

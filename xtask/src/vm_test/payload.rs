@@ -14,7 +14,7 @@ use cargo_metadata::Message;
 use super::image;
 use crate::{
     guard_binary::{self, Profile},
-    progress, workspace,
+    package, progress, workspace,
 };
 
 /// Where a machine finds it.
@@ -23,21 +23,17 @@ pub(super) const FOLDER: &str = "/payload";
 const GUEST: &str = "vm-guest";
 /// The program at the other end of a machine's network cable, which runs on this host.
 const WIRE: &str = "vm-wire";
-/// The Debian package, as `cargo xtask package` leaves it in the target folder.
-const PACKAGE: &str = "package/registry-guard.deb";
 
 /// A disk with programs.
 pub(super) struct Payload {
     image: PathBuf,
     wire: PathBuf,
-    has_package: bool,
 }
 
 impl Payload {
-    /// Builds everything, without what only a debugger reads.
-    ///
-    /// They are those that `cargo xtask test` runs.
-    pub(super) fn build(folder: &Path, tests: &[&str]) -> Result<Self> {
+    /// Builds everything, without what only a debugger reads. The tests are those that `cargo xtask test` runs; the Debian package,
+    /// if it is asked for, is the one that is shipped.
+    pub(super) fn build(folder: &Path, tests: &[&str], with_package: bool) -> Result<Self> {
         let product = guard_binary::build(Profile::Dev)?;
         let mut programs = build_tests(tests)?;
         // It is built along with the product.
@@ -51,16 +47,15 @@ impl Payload {
             strip.arg("--strip-debug").arg("-o").arg(content.join(name)).arg(program);
             progress::run(&format!("take {name}"), strip)?;
         }
-        let package = workspace::target_dir()?.join(PACKAGE);
-        let has_package = package.is_file();
-        if has_package {
+        if with_package {
+            let package = package::build(Profile::Release)?;
             fs::copy(&package, content.join("registry-guard.deb"))
                 .with_context(|| format!("copying {}", package.display()))?;
         }
         let image = folder.join("payload.img");
         image::make(&image, &content, "1G")?;
         fs::remove_dir_all(&content).with_context(|| format!("removing {}", content.display()))?;
-        Ok(Self { image, wire, has_package })
+        Ok(Self { image, wire })
     }
 
     /// The disk.
@@ -71,11 +66,6 @@ impl Payload {
     /// The program at the other end of a machine's network cable.
     pub(super) fn wire(&self) -> &Path {
         &self.wire
-    }
-
-    /// Whether the Debian package is among it.
-    pub(super) const fn has_package(&self) -> bool {
-        self.has_package
     }
 }
 

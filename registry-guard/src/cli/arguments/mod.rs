@@ -1,6 +1,7 @@
 //! What can be typed: one file per group of commands.
 
 mod agent;
+mod change_terms;
 mod check;
 mod check_health;
 mod check_host;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use agent::RunArguments;
+pub(crate) use change_terms::ChangeTerms;
 pub(crate) use check_health::CheckHealthArguments;
 pub(crate) use client_rules::Firewall;
 pub(crate) use management::ManagementCommand;
@@ -42,7 +44,7 @@ pub(crate) use output::{Format, OutputArguments};
 pub(crate) use private_endpoint::{Decision, EndpointArguments, PrivateEndpointCommand};
 pub(crate) use registry::Settings;
 pub(crate) use responder::ResponderArguments;
-pub(crate) use revision::{ConfirmWithin, Revision};
+pub(crate) use revision::Revision;
 pub(crate) use service_tag::ServiceTagCommand;
 pub(crate) use subnet::{SubnetCommand, SubnetSettings};
 pub(crate) use virtual_network::{NetworkCommand, NetworkSettings, VirtualNetworkCommand};

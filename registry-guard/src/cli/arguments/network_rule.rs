@@ -3,8 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::change_terms::ChangeTerms;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 use crate::cli::failure::Failure;
 use crate::cli::resource_path;
 
@@ -40,10 +40,8 @@ pub(crate) struct AddRuleArguments {
     /// What becomes of the sources that the rule names; Allow unless given
     #[arg(long, value_enum, ignore_case = true, value_name = "ACTION")]
     pub(crate) action: Option<Action>,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -81,10 +79,8 @@ pub(crate) struct RemoveRuleArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) target: RuleTarget,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

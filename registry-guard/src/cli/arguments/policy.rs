@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args};
 
+use super::change_terms::ChangeTerms;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// `export`
 #[derive(Debug, Args)]
@@ -61,10 +61,8 @@ pub(crate) struct ApplyArguments {
     /// Do not wait until it is done: print the operation, which `operation wait` waits for
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) no_wait: bool,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -99,10 +97,8 @@ pub(crate) struct RestoreArguments {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

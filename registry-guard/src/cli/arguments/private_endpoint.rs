@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::change_terms::ChangeTerms;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// The verbs of `private-endpoint-connection`.
 #[derive(Debug, Subcommand)]
@@ -44,10 +44,8 @@ pub(crate) struct CreateEndpointArguments {
     /// The address that clients in the network connect to: inside its address space, IPv4 or IPv6
     #[arg(long, value_name = "IP", value_parser = address)]
     pub(crate) ip_address: IpAddr,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -100,10 +98,8 @@ pub(crate) struct Decision {
     /// Why: one line of at most 140 characters; unchanged unless given
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
 }
 
 /// `private-endpoint-connection delete`
@@ -114,10 +110,8 @@ Example:
 pub(crate) struct DeleteEndpointArguments {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArguments,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -3,9 +3,9 @@
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command, Error};
 
+use super::change_terms::ChangeTerms;
 use super::network_rule::Action;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// `show`
 #[derive(Debug, Args)]
@@ -49,10 +49,8 @@ pub(crate) struct UpdateArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) settings: Settings,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -2,11 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
-
-use clap::Args;
-
-use crate::api::confirm_within;
 
 /// What `--if-match` accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +11,6 @@ pub(crate) enum Revision {
     /// `*`: whatever the revision.
     Any,
 }
-
-/// `--confirm-within` of every command that changes the policy.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct ConfirmWithin {
-    /// Take the change back by itself unless `registry-guard confirm` comes within this time, such as 60s or 5m
-    #[arg(long, value_name = "TIME", value_parser = confirm_within)]
-    pub(crate) confirm_within: Option<Duration>,
-}
-
-/// The help of every `--if-match`.
-pub(super) const IF_MATCH: &str = "Change nothing unless the policy is at this revision: a number as printed by the other commands, or * for any (the default)";
 
 impl FromStr for Revision {
     type Err = String;

@@ -3,8 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::change_terms::ChangeTerms;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 
 /// The verbs of `network vnet subnet`.
 #[derive(Debug, Subcommand)]
@@ -40,10 +40,8 @@ pub(crate) struct CreateSubnetArguments {
     /// Microsoft.ContainerRegistry, without which no rule that names the subnet counts; "" for none, the default
     #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',')]
     pub(crate) service_endpoints: Option<Vec<String>>,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -95,10 +93,8 @@ pub(crate) struct UpdateSubnetArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) settings: SubnetSettings,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -129,10 +125,8 @@ pub(crate) struct DeleteSubnetArguments {
     /// The subnet (case does not matter)
     #[arg(short, long, value_name = "SUBNET", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

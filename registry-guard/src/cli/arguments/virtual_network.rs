@@ -3,8 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::change_terms::ChangeTerms;
 use super::output::OutputArguments;
-use super::revision::{ConfirmWithin, IF_MATCH, Revision};
 use super::subnet::SubnetCommand;
 
 /// The groups of `network`.
@@ -48,10 +48,8 @@ pub(crate) struct CreateNetworkArguments {
     /// The address space: one or more IPv4 or IPv6 prefixes, separated by spaces or commas
     #[arg(long, alias = "address-prefix", value_name = "PREFIX", num_args = 1.., value_delimiter = ',', required = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) address_prefixes: Vec<String>,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -94,10 +92,8 @@ pub(crate) struct UpdateNetworkArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) settings: NetworkSettings,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }
@@ -125,10 +121,8 @@ pub(crate) struct DeleteNetworkArguments {
     /// The virtual network (case does not matter)
     #[arg(short, long, value_name = "NETWORK", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
-    #[arg(long, value_name = "REVISION", help = IF_MATCH)]
-    pub(crate) if_match: Option<Revision>,
     #[command(flatten)]
-    pub(crate) confirm: ConfirmWithin,
+    pub(crate) terms: ChangeTerms,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

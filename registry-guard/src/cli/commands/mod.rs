@@ -27,7 +27,7 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::arguments::{ConfirmWithin, OutputArguments, Revision};
+use super::arguments::{ChangeTerms, OutputArguments, Revision};
 use super::client::{Call, Client};
 use super::endpoints::Endpoints;
 use super::failure::Failure;
@@ -51,8 +51,8 @@ impl Session<'_> {
     }
 
     /// Every change is to be confirmed within this time, if there is one.
-    pub(super) fn confirming(mut self, confirm: ConfirmWithin) -> Self {
-        self.client = self.client.confirming(confirm.confirm_within);
+    pub(super) fn confirming(mut self, terms: ChangeTerms) -> Self {
+        self.client = self.client.confirming(terms.confirm_within);
         self
     }
 

@@ -51,7 +51,7 @@ pub(crate) async fn decide(session: Session<'_>, status: &str, decision: &Decisi
         state.insert("description".to_owned(), description.as_str().into());
     }
     let properties = json!({ "privateLinkServiceConnectionState": state });
-    put(session, &decision.endpoint, properties, decision.if_match).await
+    put(session, &decision.endpoint, properties, decision.terms.if_match).await
 }
 
 /// `private-endpoint-connection delete`

@@ -1,10 +1,12 @@
 use super::layer::Surroundings;
-use super::option_header;
 
-/// An IPv6 destination options header; by default 8 bytes of padding.
+/// Six bytes of padding in one option, the most that Linux takes in a row is seven.
+const PADDING: [u8; 6] = [1, 4, 0, 0, 0, 0];
+
+/// An IPv6 extension header that carries options; by default 8 bytes of padding. The protocol is its own number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
-pub struct DestinationOptions {
+pub struct OptionsHeader<const PROTOCOL: u8> {
     /// Written instead of the next header of the layer that follows.
     pub next_header: Option<u8>,
     /// Written instead of the header's length, which counts 8-byte units after the first.
@@ -13,7 +15,15 @@ pub struct DestinationOptions {
     pub options: Vec<u8>,
 }
 
-impl DestinationOptions {
+/// An IPv6 hop-by-hop options header.
+pub type HopByHop = OptionsHeader<0>;
+
+/// An IPv6 destination options header.
+pub type DestinationOptions = OptionsHeader<60>;
+
+impl<const PROTOCOL: u8> OptionsHeader<PROTOCOL> {
+    pub(super) const PROTOCOL: u8 = PROTOCOL;
+
     /// A header with these options.
     pub fn options(options: &[u8]) -> Self {
         Self { options: options.to_vec(), ..Self::default() }
@@ -30,6 +40,10 @@ impl DestinationOptions {
     }
 
     pub(super) fn encode(&self, around: &Surroundings, inside: &[u8]) -> Vec<u8> {
-        option_header::encode(self.next_header, self.length, &self.options, around, inside)
+        let mut options = if self.options.is_empty() { PADDING.to_vec() } else { self.options.clone() };
+        options.resize((2 + options.len()).next_multiple_of(8) - 2, 0);
+        let units = (2 + options.len()) / 8 - 1;
+        let length = self.length.unwrap_or_else(|| u8::try_from(units).expect("an option header is at most 2 KiB"));
+        [&[self.next_header.unwrap_or(around.protocol), length][..], &options, inside].concat()
     }
 }
