@@ -7,6 +7,8 @@ pub struct Tag(u32);
 impl Tag {
     /// Traffic that arrived without encapsulation.
     pub const PUBLIC: Self = Self(0);
+    /// Bits of a tag.
+    pub(crate) const BITS: u32 = 24;
 
     /// The tag of a VXLAN network; bits above the 24 of a VNI are dropped.
     #[inline(always)]
@@ -71,16 +73,4 @@ pub struct Flow {
     /// Source address of the outer IP header, if this is a VXLAN packet: whoever's word for `tag` is only as good as
     /// the trust in it. After decapsulation nobody knows it any more.
     pub vtep: Vtep,
-}
-
-impl Flow {
-    /// What stands where no flow was found.
-    pub(crate) const NONE: Self = Self {
-        source: Address::from_word(0),
-        destination: Address::from_word(0),
-        port: 0,
-        transport: Transport::TcpSyn,
-        tag: Tag::PUBLIC,
-        vtep: Vtep::NONE,
-    };
 }

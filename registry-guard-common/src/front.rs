@@ -2,13 +2,17 @@
 //! family covers them. It answers "not covered" or "ask the trie", so whatever is wrong in it can deny and never allow.
 //!
 //! It is a trie with level and path compression (Nilsson and Karlsson, IEEE JSAC 17(6), 1999) over tag (24 bits) and address, in
-//! words of 64 bits. The first line of eight words is the [`FrontHeader`], a root for each kind of key, and a seed. A word is
-//! empty, a node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one for each
-//! value of the bits that follow; its word knows 16 parts of it in which nothing is covered, so that most walks end before the
-//! next miss of the cache. Only a leaf compares: a narrow one bit by bit, a wide one by a fingerprint that nobody outside can
-//! compute, so that it needs no further memory. No row lies below a leaf: whatever is more specific is in the trie alone.
+//! words of 64 bits, in two parts. The head is small and always of one size: a line of eight words, which are the [`FrontHeader`],
+//! a root for each kind of key, and a seed; then, for each root, a summary of 65,536 bits, one for each [`group`] of keys, by
+//! which most keys are told to be covered by nothing. The other part are the nodes.
+//!
+//! A word is empty, a node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one
+//! for each value of the bits that follow; its word knows 16 parts of it in which nothing is covered, so that most walks end
+//! before the next miss of the cache. Only a leaf compares: a narrow one bit by bit, a wide one by a fingerprint that nobody
+//! outside can compute, so that it needs no further memory. No row lies below a leaf: whatever is more specific is in the trie
+//! alone.
 
-use crate::layout::trie_place;
+use crate::layout::place as place_of;
 use crate::{Family, Reason, RuleKey, Tag};
 
 /// Words that are read from a map at once: a line of cache.
@@ -20,15 +24,33 @@ pub const FRONT_STRIDE: u32 = 20;
 
 /// The index of the seed of fingerprints.
 pub const FRONT_SEED: u32 = 7;
+/// Words of the head, and the index of the first word of a node.
+pub const FRONT_HEAD_WORDS: u32 = 8 * SUMMARY_WORDS;
+/// Words of the summary of one root.
+const SUMMARY_WORDS: u32 = (1 << GROUP_BITS) / u64::BITS;
+/// Bits of the number of a group.
+const GROUP_BITS: u32 = 16;
 /// Bits behind those that a node skips of which its word knows where nothing is covered.
 pub const FRONT_AHEAD: u32 = 4;
 
-/// Words of one line, the first of which is the header.
+/// The head, the first line of which stands where the summary of root 0 would, which nobody has.
+pub type FrontHead = [u64; FRONT_HEAD_WORDS as usize];
+/// A line of nodes.
 pub type FrontLine = [u64; FRONT_LINE_WORDS as usize];
 
 /// The memory of a front.
 pub trait FrontWords {
-    /// The word at `index`.
+    /// The word of the head at `index`, which is below [`FRONT_HEAD_WORDS`].
+    fn head(&self, index: u32) -> u64;
+    /// The other part.
+    type Nodes: FrontNodes;
+    /// The other part, if it can be read.
+    fn nodes(&self) -> Option<Self::Nodes>;
+}
+
+/// The nodes of a front.
+pub trait FrontNodes {
+    /// The word at `index`, counted from the first of the head.
     fn word(&self, index: u32) -> Option<u64>;
 }
 
@@ -225,21 +247,57 @@ impl Root {
     pub const fn index(self) -> u32 {
         self.0
     }
+
+    /// Where the bit of a group stands in its summary: the index of a word, and the bit alone.
+    #[inline(always)]
+    pub const fn summary(self, group: u32) -> (u32, u64) {
+        (self.0 * SUMMARY_WORDS + group / u64::BITS, 1_u64.wrapping_shl(group % u64::BITS))
+    }
+
+    /// The indexes of the words of its summary.
+    pub const fn summary_words(self) -> core::ops::Range<u32> {
+        self.0 * SUMMARY_WORDS..(self.0 + 1) * SUMMARY_WORDS
+    }
+
+    /// The groups of the keys with the first `length` bits of `bits`, as [`group`] numbers them.
+    pub fn groups(self, bits: &FrontBits, length: u32) -> impl Iterator<Item = u32> + use<> {
+        let skipped = if self.is_wide() { WIDE_SKIPPED } else { 0 };
+        // Below the tag and what is skipped, all that counts decides; above, any group may have such a key.
+        let free = match length.checked_sub(Tag::BITS + skipped) {
+            Some(known) => GROUP_BITS.saturating_sub(known),
+            None => GROUP_BITS,
+        };
+        let first = group(first_bits(bits[0], length.min(u64::BITS)), skipped);
+        let all = (1 << free) - 1;
+        (0..=all).map(move |low| first ^ low)
+    }
 }
 
-/// The first word of a front: which of the registry's two tries stands behind it, and why a source is denied that no row but
-/// that of its family covers.
+/// Bits of an IPv6 address that tell least, since addresses of the Internet share them (RFC 4291 section 2.5.4).
+const WIDE_SKIPPED: u32 = 3;
+
+/// The number of the group that a key with this first word belongs to: 16 bits of the address behind those that are `skipped`, mixed
+/// with the low bits of the tag.
+#[inline(always)]
+const fn group(first: u64, skipped: u32) -> u32 {
+    (((first >> (u64::BITS - Tag::BITS - GROUP_BITS - skipped)) ^ (first >> (u64::BITS - Tag::BITS))) & 0xffff) as u32
+}
+
+/// The first word of a front: which of the registry's two tries stands behind it and which nodes are its own, and why a source is
+/// denied that no row but that of its family covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrontHeader(u64);
 
 impl FrontHeader {
     const SECOND_TRIE: u64 = 1;
     const DISABLED: u64 = 2;
+    const SECOND_NODES: u64 = 4;
 
-    /// In front of the first trie or the second.
-    pub const fn new(trie: Which, uncovered: Reason) -> Self {
+    /// In front of the first trie or the second, with the first nodes or the second.
+    pub const fn new(trie: Which, nodes: Which, uncovered: Reason) -> Self {
         let trie = if matches!(trie, Which::Second) { Self::SECOND_TRIE } else { 0 };
-        Self(trie | if matches!(uncovered, Reason::PublicAccessDisabled) { Self::DISABLED } else { 0 })
+        let nodes = if matches!(nodes, Which::Second) { Self::SECOND_NODES } else { 0 };
+        Self(trie | nodes | if matches!(uncovered, Reason::PublicAccessDisabled) { Self::DISABLED } else { 0 })
     }
 
     /// As it stands in memory.
@@ -259,6 +317,12 @@ impl FrontHeader {
         if self.0 & Self::SECOND_TRIE == 0 { Which::First } else { Which::Second }
     }
 
+    /// Its nodes.
+    #[inline(always)]
+    pub const fn nodes(self) -> Which {
+        if self.0 & Self::SECOND_NODES == 0 { Which::First } else { Which::Second }
+    }
+
     /// The reason to deny what is not covered; it never allows.
     #[inline(always)]
     pub const fn uncovered(self) -> Reason {
@@ -266,7 +330,7 @@ impl FrontHeader {
     }
 }
 
-/// One of the two places that a registry's trie can stand in: one is in force while the other is filled.
+/// One of the two places that a registry's trie or the nodes of its front can stand in: one is in force while the other is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// The first.
@@ -288,21 +352,24 @@ impl Which {
     /// The index of this place for the registry with index `registry`.
     #[inline(always)]
     pub const fn place(self, registry: u32) -> u32 {
-        trie_place(registry, self)
+        place_of(registry, self)
     }
 }
 
-/// Whether a row of the trie, other than that of a whole family, may cover `key`. `root` is the word of the key's root.
+/// Whether a row of the trie, other than that of a whole family, may cover `key`.
 #[inline(always)]
-pub fn may_cover<W: FrontWords>(words: &W, root: u64, seed: u64, key: &RuleKey) -> bool {
+pub fn may_cover<W: FrontWords>(words: &W, key: &RuleKey) -> bool {
+    let root = Root::of(key);
     match key.family() {
-        Family::V4 => walk(words, root, seed, Narrow(key.narrow_bits())),
-        Family::V6 => walk(words, root, seed, Wide(key.wide_bits())),
+        Family::V4 => walk(words, root, Narrow(key.narrow_bits())),
+        Family::V6 => walk(words, root, Wide(key.wide_bits())),
     }
 }
 
 /// A key, from which bits are taken at its upper end.
 trait Key: Copy {
+    /// The group of a key of which nothing was skipped.
+    fn group(&self) -> u32;
     /// The next `count` bits, 1 to [`FRONT_STRIDE`].
     fn next(&self, count: u32) -> u32;
     fn skip(&mut self, count: u32);
@@ -311,21 +378,28 @@ trait Key: Copy {
 }
 
 #[inline(always)]
-fn walk<K: Key, W: FrontWords>(words: &W, root: u64, seed: u64, key: K) -> bool {
-    let mut slot = Slot::from_word(root);
+fn walk<K: Key, W: FrontWords>(words: &W, root: Root, key: K) -> bool {
+    let (index, bit) = root.summary(key.group());
+    if words.head(index) & bit == 0 {
+        return false;
+    }
+    let Some(nodes) = words.nodes() else {
+        return true;
+    };
+    let mut slot = Slot::from_word(words.head(root.index()));
     let mut rest = key;
     for _ in 0..=FRONT_STEPS {
         match slot.kind() {
             SlotKind::Empty => return false,
             SlotKind::Ask => return true,
-            SlotKind::Leaf => return key.is_covered(slot, seed),
+            SlotKind::Leaf => return key.is_covered(slot, words.head(FRONT_SEED)),
             SlotKind::Node => {}
         }
         rest.skip(slot.skip());
         if !slot.is_ahead(rest.next(FRONT_AHEAD)) {
             return false;
         }
-        let Some(word) = words.word(slot.base().wrapping_add(rest.next(slot.stride()))) else {
+        let Some(word) = nodes.word(slot.base().wrapping_add(rest.next(slot.stride()))) else {
             return true;
         };
         rest.skip(slot.stride());
@@ -338,6 +412,11 @@ fn walk<K: Key, W: FrontWords>(words: &W, root: u64, seed: u64, key: K) -> bool 
 struct Narrow(u64);
 
 impl Key for Narrow {
+    #[inline(always)]
+    fn group(&self) -> u32 {
+        group(self.0, 0)
+    }
+
     #[inline(always)]
     fn next(&self, count: u32) -> u32 {
         (self.0.wrapping_shr(64 - count) & 0xffff_ffff) as u32
@@ -358,6 +437,11 @@ impl Key for Narrow {
 struct Wide(FrontBits);
 
 impl Key for Wide {
+    #[inline(always)]
+    fn group(&self) -> u32 {
+        group(self.0[0], WIDE_SKIPPED)
+    }
+
     #[inline(always)]
     fn next(&self, count: u32) -> u32 {
         (self.0[0].wrapping_shr(64 - count) & 0xffff_ffff) as u32

@@ -8,11 +8,11 @@ use crate::{Family, Reason, Which};
 const ANOTHER: bool = cfg!(feature = "another-layout");
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = if ANOTHER { 1003 } else { 3 };
+pub const LAYOUT_VERSION: u32 = if ANOTHER { 1004 } else { 4 };
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
-/// Entries of the map of tries: two for each registry, of which one is in force.
-pub const TRIE_PLACES: u32 = MAX_REGISTRIES * 2;
+/// Entries of the map of tries and of that of the nodes of fronts: two for each registry, of which one is in force.
+pub const PLACES: u32 = MAX_REGISTRIES * 2;
 /// Entries of the endpoint map.
 pub const ENDPOINT_CAPACITY: u32 = 2048;
 /// Entries of the trusted-VTEP trie.
@@ -55,9 +55,9 @@ pub const fn responder_socket(namespace: u8, family: Family) -> u32 {
     if ANOTHER { family * MAX_NAMESPACES + namespace as u32 } else { namespace as u32 * 2 + family }
 }
 
-/// Index of one of the two places of a registry's trie.
+/// Index of one of the two places of a registry's trie or of the nodes of its front.
 #[inline(always)]
-pub(crate) const fn trie_place(registry: u32, which: Which) -> u32 {
+pub(crate) const fn place(registry: u32, which: Which) -> u32 {
     let which = matches!(which, Which::Second) as u32;
     if ANOTHER {
         which.wrapping_mul(MAX_REGISTRIES).wrapping_add(registry)

@@ -40,20 +40,20 @@ pub use flow::{Flow, Tag, Transport, Vtep};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
 pub use front::{
-    FRONT_AHEAD, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHeader, FrontLine,
-    FrontWords, Root, Slot, SlotKind, Which, may_cover,
+    FRONT_AHEAD, FRONT_HEAD_WORDS, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHead,
+    FrontHeader, FrontLine, FrontNodes, FrontWords, Root, Slot, SlotKind, Which, may_cover,
 };
 pub use guarded_ports::GuardedPorts;
 pub use host_table::{HostTable, Listener};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
-    FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES,
-    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, TRIE_PLACES, VTEP_CAPACITY, reason_counter, responder_socket,
+    FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES, PLACES,
+    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter, responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
 pub use parse::{Headers, look_closer, open, parse};
-pub use plain::{Sight, glance};
+pub use plain::{Sight, gather, glance};
 pub use probe::{PROBE_BYTES, Probe};
 pub use reason::{Class, Reason};
 pub use reset::Reset;

@@ -21,11 +21,6 @@ pub struct Headers {
     pub end: usize,
 }
 
-impl Headers {
-    /// What stands where no header was looked at.
-    pub(crate) const NONE: Self = Self { network: 0, transport: 0, end: 0 };
-}
-
 /// What [`parse`] says of `frame`, or that no endpoint listens where it goes: at first sight, if that is enough.
 ///
 /// # Errors
@@ -51,8 +46,10 @@ pub fn look_closer<F: Frame + ?Sized, T: Tables>(
     sight: Sight,
     tables: &T,
 ) -> Result<(Flow, Headers), Reason> {
-    let mut found = (Flow::NONE, Headers::NONE);
-    if gather(frame, sight, &mut found) { Ok(found) } else { parse(frame, tables.vxlan_port()) }
+    match gather(frame, sight) {
+        Some(found) => Ok(found),
+        None => parse(frame, tables.vxlan_port()),
+    }
 }
 
 /// The flow that `frame` opens, or the reason why it opens none. `vxlan_port` is the UDP port of VXLAN, host byte order.

@@ -178,68 +178,49 @@ fn ipv6<F: Frame + ?Sized>(frame: &F, offset: usize, limit: usize) -> Option<Int
     is_plain.then_some(Internet { protocol: header.next_header, transport, end })
 }
 
-/// Reads a SYN that [`glance`] saw into `found`; `false` if there is none.
+/// Reads a SYN that [`glance`] saw; `None` if there is none, as where the sight is another.
 #[inline(always)]
-pub(crate) fn gather<F: Frame + ?Sized>(frame: &F, sight: Sight, found: &mut (Flow, Headers)) -> bool {
+pub fn gather<F: Frame + ?Sized>(frame: &F, sight: Sight) -> Option<(Flow, Headers)> {
     match sight {
-        Sight::Unclear | Sight::NotSyn | Sight::NotGuarded => false,
-        Sight::V4 => syn(frame, OUTER, Family::V4, found),
-        Sight::V6 => syn(frame, OUTER, Family::V6, found),
-        Sight::V4InV4 => encapsulated(frame, Family::V4, Family::V4, found),
-        Sight::V6InV4 => encapsulated(frame, Family::V4, Family::V6, found),
-        Sight::V4InV6 => encapsulated(frame, Family::V6, Family::V4, found),
-        Sight::V6InV6 => encapsulated(frame, Family::V6, Family::V6, found),
+        Sight::Unclear | Sight::NotSyn | Sight::NotGuarded => None,
+        Sight::V4 => syn(frame, OUTER, Family::V4, Tag::PUBLIC, Vtep::NONE),
+        Sight::V6 => syn(frame, OUTER, Family::V6, Tag::PUBLIC, Vtep::NONE),
+        Sight::V4InV4 => encapsulated(frame, Family::V4, Family::V4),
+        Sight::V6InV4 => encapsulated(frame, Family::V4, Family::V6),
+        Sight::V4InV6 => encapsulated(frame, Family::V6, Family::V4),
+        Sight::V6InV6 => encapsulated(frame, Family::V6, Family::V6),
     }
 }
 
 /// The SYN inside of VXLAN, in a frame with these families of addresses.
 #[inline(always)]
-fn encapsulated<F: Frame + ?Sized>(frame: &F, outer: Family, inner: Family, found: &mut (Flow, Headers)) -> bool {
+fn encapsulated<F: Frame + ?Sized>(frame: &F, outer: Family, inner: Family) -> Option<(Flow, Headers)> {
     let (vtep, udp) = match outer {
-        Family::V4 => (frame.header(OUTER).map(|header: Ipv4| Address::from_word(header.source)), size_of::<Ipv4>()),
-        Family::V6 => (frame.header(OUTER).map(|header: Ipv6| Address::from_words(header.source)), size_of::<Ipv6>()),
+        Family::V4 => (Address::from_word(frame.header::<Ipv4>(OUTER)?.source), OUTER + size_of::<Ipv4>()),
+        Family::V6 => (Address::from_words(frame.header::<Ipv6>(OUTER)?.source), OUTER + size_of::<Ipv6>()),
     };
-    let udp = OUTER + udp;
     let internet = udp + size_of::<Ports>() + size_of::<Vxlan>() + size_of::<Ethernet>();
-    let (Some(vtep), Some(vni)) = (vtep, vni(frame, udp, NO_LIMIT)) else {
-        return false;
-    };
-    let is_there = syn(frame, internet, inner, found);
-    found.0.tag = Tag::vni(vni);
-    found.0.vtep = Vtep::new(vtep);
-    is_there
+    let vni = vni(frame, udp, NO_LIMIT)?;
+    syn(frame, internet, inner, Tag::vni(vni), Vtep::new(vtep))
 }
 
 /// The SYN whose IP header, of this family, stands at `network`.
 #[inline(always)]
-fn syn<F: Frame + ?Sized>(frame: &F, network: usize, family: Family, found: &mut (Flow, Headers)) -> bool {
-    let (flow, headers) = found;
-    let transport = match family {
+fn syn<F: Frame + ?Sized>(frame: &F, network: usize, family: Family, tag: Tag, vtep: Vtep) -> Option<(Flow, Headers)> {
+    let (source, destination, transport, end) = match family {
         Family::V4 => {
-            let Some(header) = frame.header::<Ipv4>(network) else {
-                return false;
-            };
-            flow.source = Address::from_word(header.source);
-            flow.destination = Address::from_word(header.destination);
-            headers.end = network + header.total_length();
-            network + size_of::<Ipv4>()
+            let header: Ipv4 = frame.header(network)?;
+            let (source, destination) = (Address::from_word(header.source), Address::from_word(header.destination));
+            (source, destination, network + size_of::<Ipv4>(), network + header.total_length())
         }
         Family::V6 => {
-            let Some(header) = frame.header::<Ipv6>(network) else {
-                return false;
-            };
-            flow.source = Address::from_words(header.source);
-            flow.destination = Address::from_words(header.destination);
-            headers.end = network + size_of::<Ipv6>() + header.payload_length();
-            network + size_of::<Ipv6>()
+            let header: Ipv6 = frame.header(network)?;
+            let (source, destination) = (Address::from_words(header.source), Address::from_words(header.destination));
+            let transport = network + size_of::<Ipv6>();
+            (source, destination, transport, transport + header.payload_length())
         }
     };
-    let Some(header) = frame.header::<Tcp>(transport) else {
-        return false;
-    };
-    flow.port = header.destination();
-    flow.transport = Transport::TcpSyn;
-    headers.network = network;
-    headers.transport = transport;
-    true
+    let port = frame.header::<Tcp>(transport)?.destination();
+    let flow = Flow { source, destination, port, transport: Transport::TcpSyn, tag, vtep };
+    Some((flow, Headers { network, transport, end }))
 }

@@ -1,10 +1,13 @@
 //! The XDP program: one packet in, one verdict out.
 
+use core::hint::black_box;
+
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use registry_guard_common::{
-    Class, Event, Flow, HOST, Headers, Judgement, Layer, Outcome, Response, decide, glance, look_closer,
+    Class, Event, Flow, HOST, Headers, Judgement, Layer, Outcome, Reason, Response, Sight, decide, gather, glance,
+    look_closer,
 };
 
 use crate::packet::XdpPacket;
@@ -27,13 +30,28 @@ pub fn guard_xdp(ctx: XdpContext) -> u32 {
         count(&ctx, &Judgement::unguarded(reason));
         return xdp_action::XDP_PASS;
     }
-    match look_closer(&packet, sight, &MAPS) {
-        Ok((flow, headers)) => flowing(&ctx, &flow, &headers),
-        Err(reason) => act(&ctx, &Judgement::unguarded(reason)),
+    match sight {
+        Sight::V4 => opening(&ctx, gather(&packet, Sight::V4)),
+        Sight::V6 => opening(&ctx, gather(&packet, Sight::V6)),
+        Sight::V4InV4 => opening(&ctx, gather(&packet, Sight::V4InV4)),
+        _ => match look_closer(&packet, sight, &MAPS) {
+            Ok((flow, headers)) => flowing(&ctx, &flow, &headers),
+            Err(reason) => act(&ctx, &Judgement::unguarded(reason)),
+        },
     }
 }
 
-/// A packet that opens something.
+/// What floods are mostly made of, each in a copy of all that follows, in which the compiler knows which headers there are.
+#[inline(always)]
+fn opening(ctx: &XdpContext, found: Option<(Flow, Headers)>) -> u32 {
+    match found {
+        Some((flow, headers)) => flowing(ctx, &flow, &headers),
+        None => act(ctx, &Judgement::unguarded(Reason::Truncated)),
+    }
+}
+
+/// A packet that opens something. Whatever few packets need gets copies (`black_box`): LLVM keeps a flow in registers only while
+/// nobody asks for its address.
 #[inline(always)]
 fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
     let judgement = decide(flow, &MAPS);
@@ -54,7 +72,7 @@ fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
         }
         Response::Reset => {
             report(ctx, flow, &judgement, response);
-            reset::answer(ctx, flow, headers)
+            reset::answer(ctx, &black_box(*flow), &black_box(*headers))
         }
     }
 }
@@ -65,7 +83,7 @@ fn admit(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) -> u32 {
     let Some(registry) = judgement.endpoint.registry() else {
         return xdp_action::XDP_DROP;
     };
-    let outcome = budget::spend(registry, &flow.source);
+    let outcome = budget::spend(registry, &black_box(flow.source));
     counters::count_outcome(registry, outcome);
     if outcome == Outcome::Admitted {
         report(ctx, flow, judgement, Response::Forbidden);
@@ -80,7 +98,7 @@ fn admit(ctx: &XdpContext, flow: &Flow, judgement: &Judgement) -> u32 {
 fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement, response: Response) {
     let event = || {
         let ifindex = u32::try_from(ctx.ingress_ifindex()).unwrap_or(0);
-        Event::new(flow, judgement, response, Layer::Nic, ifindex)
+        Event::new(&black_box(*flow), judgement, response, Layer::Nic, ifindex)
     };
     if response == Response::Forbidden {
         events::report_admitted(event);

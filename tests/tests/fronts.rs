@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedMutRandom as _, IndexedRandom as _};
 use rand::{Rng as _, SeedableRng as _};
-use registry_guard_common::{Class, Reason};
+use registry_guard_common::{Class, FRONT_LINE_WORDS, Reason};
 use tests::guard::Guard;
 use tests::random;
 
@@ -20,21 +20,39 @@ fn verdicts(guard: &mut Guard, frames: &[Vec<u8>]) -> Result<Vec<Reason>> {
 
 /// Writes something else into some words of every front.
 fn corrupt(guard: &Guard, random: &mut SmallRng) -> Result<()> {
-    for mut front in guard.fronts()? {
-        let lines = front.len();
-        for _ in 0..random.random_range(1..=16) {
-            // The first line has the roots, and most of what is used follows it.
-            let index = [0, random.random_range(0..lines.min(8)), random.random_range(0..lines)];
+    for mut head in guard.fronts()? {
+        let mut words = head.get(&0, 0)?;
+        for _ in 0..random.random_range(0..=8) {
+            // The first words are the header, the roots and a seed; the others a bit for each group of keys.
+            let lines = words.len() / FRONT_LINE_WORDS as usize;
+            let line = *[0, random.random_range(0..lines)].choose(random).context("one of them")?;
+            corrupt_one(&mut words[line * FRONT_LINE_WORDS as usize..][..FRONT_LINE_WORDS as usize], random)?;
+        }
+        if random.random_ratio(1, 4) {
+            words[FRONT_LINE_WORDS as usize..].fill(if random.random() { u64::MAX } else { 0 });
+        }
+        head.set(0, words, 0)?;
+    }
+    for mut nodes in guard.nodes()? {
+        let lines = nodes.len();
+        for _ in 0..random.random_range(0..=8) {
+            // Most of what is used stands at the beginning.
+            let index = [random.random_range(0..lines.min(8)), random.random_range(0..lines)];
             let index = *index.choose(random).context("one of them")?;
-            let mut line = front.get(&index, 0)?;
-            let word = line.choose_mut(random).context("a line has words")?;
-            let other: u64 = random.random();
-            *word = *[other, *word ^ (1 << (other % 64)), 0, 3, other << 32 | other >> 40 & 0xffff | 1]
-                .choose(random)
-                .context("one of them")?;
-            front.set(index, line, 0)?;
+            let mut line = nodes.get(&index, 0)?;
+            corrupt_one(&mut line, random)?;
+            nodes.set(index, line, 0)?;
         }
     }
+    Ok(())
+}
+
+fn corrupt_one(words: &mut [u64], random: &mut SmallRng) -> Result<()> {
+    let word = words.choose_mut(random).context("there are words")?;
+    let other: u64 = random.random();
+    *word = *[other, *word ^ (1 << (other % 64)), 0, 3, other << 32 | other >> 40 & 0xffff | 1]
+        .choose(random)
+        .context("one of them")?;
     Ok(())
 }
 

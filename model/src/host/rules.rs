@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use registry_guard_common::{
-    Entry, FRONT_LINE_WORDS, FRONT_SEED, FrontHeader, FrontWords, Reason, Root, RuleKey, RuleTable, may_cover,
+    Entry, FRONT_HEAD_WORDS, FrontHeader, FrontNodes, FrontWords, Reason, RuleKey, RuleTable, may_cover,
 };
 
 use super::Row;
@@ -20,7 +20,7 @@ impl Rules {
     pub fn new(mut rows: Vec<Row>, front: Option<Vec<u64>>) -> Self {
         // The longest first, so that the first that covers is it.
         rows.sort_by_key(|(bits, ..)| std::cmp::Reverse(*bits));
-        let front = front.filter(|words| words.len() >= FRONT_LINE_WORDS as usize);
+        let front = front.filter(|words| words.len() >= FRONT_HEAD_WORDS as usize);
         Self(Rc::new(Inner { rows, front }))
     }
 }
@@ -28,7 +28,7 @@ impl Rules {
 impl RuleTable for Rules {
     fn may_cover(&self, key: &RuleKey) -> bool {
         let Some(words) = &self.0.front else { return true };
-        may_cover(&Words(words), words[Root::of(key).index() as usize], words[FRONT_SEED as usize], key)
+        may_cover(&Words(words), key)
     }
 
     fn uncovered(&self) -> Reason {
@@ -41,10 +41,23 @@ impl RuleTable for Rules {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Words<'a>(&'a [u64]);
 
-impl FrontWords for Words<'_> {
+impl FrontNodes for Words<'_> {
     fn word(&self, index: u32) -> Option<u64> {
         Some(self.0.get(index as usize).copied().unwrap_or(0))
+    }
+}
+
+impl FrontWords for Words<'_> {
+    fn head(&self, index: u32) -> u64 {
+        self.word(index).unwrap_or(0)
+    }
+
+    type Nodes = Self;
+
+    fn nodes(&self) -> Option<Self> {
+        Some(*self)
     }
 }

@@ -50,6 +50,7 @@ impl<M: Memory> Front<M> {
     }
 
     fn put(&mut self, root: Root, item: Item) -> Result<(), Outgrown> {
+        item.summarize(root, &mut self.memory);
         let mut way = vec![Place { index: root.index(), at: 0, steps: FRONT_STEPS }];
         while let Some(&place) = way.last() {
             let slot = self.slot(place.index);

@@ -1,5 +1,7 @@
 use registry_guard_common::{FRONT_AHEAD, FrontBits, Root, RuleKey, Slot};
 
+use super::memory::Memory;
+
 /// A prefix as a front sees it. In order, a prefix stands before all that it covers, and those stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Item {
@@ -63,6 +65,16 @@ impl Item {
     /// The bits of [`Slot::node`] that stand for it in a node behind the first `at` bits.
     pub(super) fn ahead(&self, at: u32) -> u16 {
         self.slots(at, FRONT_AHEAD).fold(0, |ahead, bit| ahead | 1 << bit)
+    }
+
+    /// Says in the summary of `root` that its groups may be covered. That nobody says so any more when it is gone is never wrong.
+    pub(super) fn summarize(&self, root: Root, memory: &mut impl Memory) {
+        for (index, bit) in root.groups(&self.bits, self.length).map(|group| root.summary(group)) {
+            let word = memory.load(index);
+            if word & bit == 0 {
+                memory.store(index, word | bit);
+            }
+        }
     }
 
     /// Which of the `1 << stride` slots behind the first `at` bits it concerns: one, or all that it covers.

@@ -1,6 +1,6 @@
-use registry_guard_common::FRONT_LINE_WORDS;
+use registry_guard_common::{FRONT_HEAD_WORDS, FRONT_LINE_WORDS};
 
-/// Where the words of a front are. A word that is given out is never given out again, so whoever walks over words that
+/// Where the words of a front are: its head, then its nodes. A word that is given out is never given out again, so whoever walks over words that
 /// were replaced meanwhile walks over what they always were.
 pub trait Memory {
     /// The word at `index`; 0 where there is none.
@@ -22,7 +22,7 @@ pub struct Draft(Vec<u64>);
 
 impl Draft {
     pub(super) fn new() -> Self {
-        Self(vec![0; FRONT_LINE_WORDS as usize])
+        Self(vec![0; FRONT_HEAD_WORDS as usize])
     }
 
     /// Its words.

@@ -14,14 +14,17 @@ mod tests;
 use std::collections::BTreeSet;
 
 use registry_guard_common::{
-    FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, Family, FrontHeader, FrontWords, Reason, Root, RuleKey, Slot, SlotKind,
-    Which, may_cover,
+    FRONT_SEED, FRONT_STEPS, Family, FrontHeader, FrontNodes, FrontWords, Reason, Root, RuleKey, Slot, SlotKind, Which,
+    may_cover,
 };
 
 use self::build::{Builder, Full};
 use self::item::{Item, widest};
 pub use self::memory::{Draft, Memory, aligned};
 use self::records::Records;
+
+/// One more than the index of the last root.
+const ROOTS: usize = Root::ALL.len() + 1;
 
 /// The front of one table.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ pub struct Front<M> {
     records: Records,
     uncovered: Reason,
     /// By the index of the root; the first, that of the header, is never used.
-    roots: [Covered; FRONT_LINE_WORDS as usize],
+    roots: [Covered; ROOTS],
 }
 
 /// What no leaf of a root stands for.
@@ -56,7 +59,7 @@ impl Front<Draft> {
     /// would not fit into the largest memory.
     pub fn build(rows: impl IntoIterator<Item = (u32, RuleKey, Reason)>) -> Option<Self> {
         let mut uncovered = [None; 2];
-        let mut items: [Vec<Item>; FRONT_LINE_WORDS as usize] = Default::default();
+        let mut items: [Vec<Item>; ROOTS] = Default::default();
         for (bits, key, reason) in rows {
             match Item::of_row(bits, &key) {
                 Some(item) => items[Root::of(&key).index() as usize].push(item),
@@ -64,7 +67,7 @@ impl Front<Draft> {
             }
         }
         let reason = uncovered[0].filter(|reason| is_default_denial(*reason)).unwrap_or(Reason::NoRule);
-        let mut asks = [false; FRONT_LINE_WORDS as usize];
+        let mut asks = [false; ROOTS];
         for (family, uncovered) in [Family::V4, Family::V6].into_iter().zip(uncovered) {
             // Without such a row the trie would have no answer, which is not for the front to say.
             for root in Root::sources(family) {
@@ -74,11 +77,7 @@ impl Front<Draft> {
         Self::from_items(reason, asks, items)
     }
 
-    fn from_items(
-        uncovered: Reason,
-        asks: [bool; FRONT_LINE_WORDS as usize],
-        items: [Vec<Item>; FRONT_LINE_WORDS as usize],
-    ) -> Option<Self> {
+    fn from_items(uncovered: Reason, asks: [bool; ROOTS], items: [Vec<Item>; ROOTS]) -> Option<Self> {
         let mut front = Self {
             memory: Draft::new(),
             records: Records::new(),
@@ -86,10 +85,11 @@ impl Front<Draft> {
             roots: asks.map(|asks| Covered { asks, ..Covered::default() }),
         };
         front.memory.store(FRONT_SEED, front.records.seed());
-        front.memory.store(0, FrontHeader::new(Which::First, uncovered).word());
+        front.memory.store(0, FrontHeader::new(Which::First, Which::First, uncovered).word());
         for (root, mut items) in Root::ALL.into_iter().zip(items.into_iter().skip(1)) {
             let covered = &mut front.roots[root.index() as usize];
             if covered.asks {
+                root.summary_words().for_each(|word| front.memory.store(word, u64::MAX));
                 front.memory.store(root.index(), Slot::ASK.word());
                 continue;
             }
@@ -97,6 +97,7 @@ impl Front<Draft> {
             items.dedup();
             let mut inside = Vec::new();
             let widest = widest(items, |item| inside.push(item));
+            widest.iter().for_each(|item| item.summarize(root, &mut front.memory));
             let records = root.is_wide().then_some(&mut front.records);
             let mut builder = Builder { memory: &mut front.memory, records, too_deep: Vec::new() };
             let slot = builder.subtree(&widest, 0, FRONT_STEPS).ok()?;
@@ -124,9 +125,9 @@ impl<M: Memory> Front<M> {
         &self.memory
     }
 
-    /// Names the trie that stands behind it.
-    pub fn set_trie(&mut self, trie: Which) {
-        self.memory.store(0, FrontHeader::new(trie, self.uncovered).word());
+    /// Names the trie that stands behind it, and where its nodes are.
+    pub fn set_places(&mut self, trie: Which, nodes: Which) {
+        self.memory.store(0, FrontHeader::new(trie, nodes, self.uncovered).word());
     }
 
     /// A front for the same rows and one more, in memory of its own.
@@ -141,7 +142,7 @@ impl<M: Memory> Front<M> {
     }
 
     fn rebuilt(&self, changed: Root, change: impl FnOnce(&mut Vec<Item>)) -> Option<Front<Draft>> {
-        let mut items: [Vec<Item>; FRONT_LINE_WORDS as usize] = Default::default();
+        let mut items: [Vec<Item>; ROOTS] = Default::default();
         for root in Root::ALL {
             let items = &mut items[root.index() as usize];
             self.leaves(root, self.slot(root.index()), &mut |item| items.push(item));
@@ -153,8 +154,7 @@ impl<M: Memory> Front<M> {
 
     /// Whether a row of the table may cover `key`, as the kernel sees it.
     pub fn may_cover(&self, key: &RuleKey) -> bool {
-        let [root, seed] = [Root::of(key).index(), FRONT_SEED].map(|word| self.memory.load(word));
-        may_cover(&Words(&self.memory), root, seed, key)
+        may_cover(&Words(&self.memory), key)
     }
 
     /// The reason to deny what no row covers, as the kernel sees it.
@@ -196,7 +196,19 @@ const fn is_default_denial(reason: Reason) -> bool {
 
 struct Words<'a, M>(&'a M);
 
-impl<M: Memory> FrontWords for Words<'_, M> {
+impl<'a, M: Memory> FrontWords for Words<'a, M> {
+    fn head(&self, index: u32) -> u64 {
+        self.0.load(index)
+    }
+
+    type Nodes = Words<'a, M>;
+
+    fn nodes(&self) -> Option<Self::Nodes> {
+        Some(Words(self.0))
+    }
+}
+
+impl<M: Memory> FrontNodes for Words<'_, M> {
     fn word(&self, index: u32) -> Option<u64> {
         Some(self.0.load(index))
     }

@@ -1,65 +1,94 @@
-//! A front in the memory of an array map.
+//! A front in the memory of two array maps.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::MapData;
 use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_ARRAY;
 use aya_obj::generated::{BPF_F_INNER_MAP, BPF_F_MMAPABLE};
-use registry_guard_common::{FRONT_LINE_WORDS, FrontLine};
+use registry_guard_common::{FRONT_HEAD_WORDS, FRONT_LINE_WORDS, FrontHead, FrontLine};
 
 use super::KernelError;
 use super::mapped::MappedWords;
 use crate::front::{Draft, Memory, aligned};
 
-/// Words that a front has room for at least: those of one page.
+/// Words of nodes that a front has room for at least: those of one page.
 const FEWEST: u32 = 512;
 /// One word of so many is left for what is added later.
 const ROOM: u32 = 4;
 
-/// The map of a front, and how much of it is in use.
+/// The maps of a front, and how much of them is in use.
 #[derive(Debug)]
 pub(super) struct FrontMap {
-    map: MapData,
-    words: MappedWords,
+    head: Part,
+    nodes: Part,
+    /// Words of both.
     count: u32,
     used: u32,
 }
 
-impl FrontMap {
-    /// A map with the words of `draft`, and room for more.
-    pub(super) fn new(draft: &Draft) -> Result<Self, KernelError> {
-        let used = draft.count();
-        let count = used.saturating_add(used / ROOM).max(FEWEST).next_multiple_of(FEWEST);
-        #[expect(clippy::cast_possible_truncation, reason = "a line is 64 bytes long")]
-        let (index, line) = (size_of::<u32>() as u32, size_of::<FrontLine>() as u32);
-        let shape = aya_obj::Map::new_from_params(
-            BPF_MAP_TYPE_ARRAY as u32,
-            index,
-            line,
-            count / FRONT_LINE_WORDS,
-            BPF_F_MMAPABLE | BPF_F_INNER_MAP,
-        );
-        let map = MapData::create(shape, "front", None)?;
-        let words = mapped(&map, count)?;
-        for (place, word) in words.iter().zip(draft.words()) {
+/// One map, and its memory.
+#[derive(Debug)]
+struct Part {
+    map: MapData,
+    words: MappedWords,
+}
+
+impl Part {
+    /// A map with `count` values of type `V`, the first of which are `words`.
+    fn new<V>(name: &str, count: u32, flags: u32, words: &[u64]) -> Result<Self, KernelError> {
+        #[expect(clippy::cast_possible_truncation, reason = "neither is as large as 4 GiB")]
+        let (index, value) = (size_of::<u32>() as u32, size_of::<V>() as u32);
+        let shape = aya_obj::Map::new_from_params(BPF_MAP_TYPE_ARRAY as u32, index, value, count, flags);
+        let map = MapData::create(shape, name, None)?;
+        let all = count as usize * size_of::<V>() / size_of::<u64>();
+        let mapped = MappedWords::new(map.fd(), all).map_err(KernelError::bpf("mapping the memory of a front"))?;
+        for (place, word) in mapped.iter().zip(words) {
             place.store(*word, Ordering::Relaxed);
         }
-        Ok(Self { map, words, count, used })
+        Ok(Self { map, words: mapped })
+    }
+}
+
+impl FrontMap {
+    /// Maps with the words of `draft`, and room for more.
+    pub(super) fn new(draft: &Draft) -> Result<Self, KernelError> {
+        let used = draft.count();
+        let (head, nodes) = draft.words().split_at(FRONT_HEAD_WORDS as usize);
+        let needed = used.saturating_sub(FRONT_HEAD_WORDS);
+        let room = needed.saturating_add(needed / ROOM).max(FEWEST).next_multiple_of(FEWEST);
+        Ok(Self {
+            head: Part::new::<FrontHead>("front", 1, BPF_F_MMAPABLE, head)?,
+            nodes: Part::new::<FrontLine>("nodes", room / FRONT_LINE_WORDS, BPF_F_MMAPABLE | BPF_F_INNER_MAP, nodes)?,
+            count: FRONT_HEAD_WORDS.saturating_add(room),
+            used,
+        })
     }
 
-    /// The map.
-    pub(super) const fn map(&self) -> &MapData {
-        &self.map
+    /// The map of its head.
+    pub(super) const fn head(&self) -> &MapData {
+        &self.head.map
+    }
+
+    /// The map of its nodes.
+    pub(super) const fn nodes(&self) -> &MapData {
+        &self.nodes.map
+    }
+
+    fn word(&self, index: u32) -> Option<&AtomicU64> {
+        match index.checked_sub(FRONT_HEAD_WORDS) {
+            Some(index) => self.nodes.words.get(index as usize),
+            None => self.head.words.get(index as usize),
+        }
     }
 }
 
 impl Memory for FrontMap {
     fn load(&self, index: u32) -> u64 {
-        self.words.get(index as usize).map_or(0, |word| word.load(Ordering::Relaxed))
+        self.word(index).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     fn store(&mut self, index: u32, word: u64) {
-        if let Some(place) = self.words.get(index as usize) {
+        if let Some(place) = self.word(index) {
             place.store(word, Ordering::Release);
         }
     }
@@ -69,8 +98,4 @@ impl Memory for FrontMap {
         self.used = first.checked_add(count).filter(|end| *end <= self.count)?;
         Some(first)
     }
-}
-
-fn mapped(map: &MapData, count: u32) -> Result<MappedWords, KernelError> {
-    MappedWords::new(map.fd(), count as usize).map_err(KernelError::bpf("mapping the memory of a front"))
 }

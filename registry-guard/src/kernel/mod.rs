@@ -14,6 +14,7 @@ mod lookup_context;
 mod mapped;
 mod object;
 mod pins;
+mod places;
 mod probe;
 mod pulse;
 mod release;

@@ -14,15 +14,16 @@ use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use registry_guard_common::{
     BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BUDGETS, EVENT_BYTES, Endpoint, EndpointKey,
     FLOW_CAPACITY, FlowKey, FlowRecord, GuardedPorts, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, REASON_COUNTERS, RESPONDER_SOCKETS,
-    RuleKey, Settings, TRIE_PLACES, VTEP_CAPACITY,
+    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, PLACES, REASON_COUNTERS,
+    RESPONDER_SOCKETS, RuleKey, Settings, VTEP_CAPACITY,
 };
 
 use super::KernelError;
 
 /// The maps that outlive the agent.
-pub(super) const MAPS: [&str; 19] = [
+pub(super) const MAPS: [&str; 20] = [
     "FRONTS",
+    "NODES",
     "RULES",
     "ENDPOINTS",
     "GUARDED_PORTS",
@@ -205,7 +206,8 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
     let index = size::<u32>();
     [
         ("FRONTS", shape(index, index, MAX_REGISTRIES)),
-        ("RULES", shape(index, index, TRIE_PLACES)),
+        ("NODES", shape(index, index, PLACES)),
+        ("RULES", shape(index, index, PLACES)),
         ("ENDPOINTS", shape(size::<EndpointKey>(), size::<Endpoint>(), ENDPOINT_CAPACITY)),
         ("GUARDED_PORTS", shape(index, size::<GuardedPorts>(), 1)),
         ("HOST_TABLE", shape(index, index, 1)),

@@ -1,19 +1,18 @@
 //! One table for each registry, a trie and its front: built aside, swapped whole, or changed by one entry.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{ArrayOfMaps, Map, MapData};
+use aya::maps::{ArrayOfMaps, MapData};
 use ipnet::IpNet;
-use nix::errno::Errno;
 use registry_guard_common::{Address, Entry, Family, NO_COUNTER, Reason, RuleKey, Tag, Which};
 use tracing::debug;
 
 use super::front_map::FrontMap;
+use super::places::Places;
 use super::trie::{self, Trie};
-use super::{KernelError, bpf, retired, take};
+use super::{KernelError, retired, take};
 use crate::front::{Draft, Front};
 
 /// One entry of a registry's table.
@@ -105,65 +104,46 @@ impl LoadedTable {
 
 pub(super) struct Rules {
     fronts: ArrayOfMaps<MapData, MapData>,
-    tries: ArrayOfMaps<MapData, Trie>,
-    /// That of `tries`, which keeps it to itself.
-    tries_descriptor: OwnedFd,
+    nodes: Places<MapData>,
+    tries: Places<Trie>,
     in_force: BTreeMap<u32, InForce>,
 }
 
-/// A table, and which of the two places of its registry its trie stands in.
+/// A table, and which of the two places of its registry its trie and its nodes stand in.
 struct InForce {
     table: LoadedTable,
-    which: Which,
-}
-
-/// What stands there before a swap.
-enum Before {
-    Nothing,
-    /// A trie in this place is in force.
-    Behind(Which),
-    /// An earlier agent ended in the middle of a swap, and the trie in force may be in either place.
-    Either,
+    trie: Which,
+    nodes: Which,
 }
 
 impl Rules {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        let tries = take(ebpf, "RULES")?;
-        let Map::ArrayOfMaps(data) = &tries else { return Err(KernelError::Incomplete("RULES")) };
-        let descriptor = data.fd().as_fd().try_clone_to_owned();
         Ok(Self {
             fronts: ArrayOfMaps::try_from(take(ebpf, "FRONTS")?)?,
-            tries_descriptor: descriptor.map_err(KernelError::bpf("holding the map of tries"))?,
-            tries: ArrayOfMaps::try_from(tries)?,
+            nodes: Places::take(ebpf, "NODES")?,
+            tries: Places::take(ebpf, "RULES")?,
             in_force: BTreeMap::new(),
         })
     }
 
-    /// The trie goes into the place that no packet looks at; then one store puts the front there that names it. A store into an
-    /// array of maps returns after a grace period (`maybe_wait_bpf_programs`), so nobody looks at the old trie when its place
-    /// is cleared.
+    /// Trie and nodes go into places that no packet looks at; then one store puts the head there that names them. A store into an
+    /// array of maps returns after a grace period (`maybe_wait_bpf_programs`), so nobody looks at what is old when its place is
+    /// cleared.
     pub(super) fn swap(&mut self, slot: u32, mut table: LoadedTable) -> Result<Option<LoadedTable>, KernelError> {
-        let which = match self.before(slot)? {
-            Before::Nothing => Which::First,
-            Before::Behind(which) => which.other(),
-            Before::Either => {
-                // For a moment an older front stands before the new trie, which can deny and never allow.
-                self.tries.set(Which::Second.place(slot), &table.trie, 0)?;
-                Which::First
-            }
-        };
-        self.tries.set(which.place(slot), &table.trie, 0)?;
-        table.front.set_trie(which);
-        self.fronts.set(slot, table.front.memory().map(), 0)?;
+        let before = self.in_force.get(&slot);
+        let trie = self.tries.put_aside(slot, before.map(|before| before.trie), &table.trie)?;
+        let nodes = self.nodes.put_aside(slot, before.map(|before| before.nodes), table.front.memory().nodes())?;
+        table.front.set_places(trie, nodes);
+        self.fronts.set(slot, table.front.memory().head(), 0)?;
         // What an earlier agent put there has no other owner. To open it by its number takes CAP_SYS_ADMIN; without that the kernel
         // frees it in one go.
-        let place = which.other().place(slot);
-        let inherited = if self.in_force.contains_key(&slot) { None } else { self.tries.get(&place, 0).ok() };
-        self.clear(place);
+        let inherited = if before.is_some() { None } else { self.tries.get(slot, trie.other()).ok() };
+        self.tries.clear(slot, trie.other());
+        self.nodes.clear(slot, nodes.other());
         if let Some(inherited) = inherited {
             retired::retire(inherited);
         }
-        Ok(self.in_force.insert(slot, InForce { table, which }).map(|before| before.table))
+        Ok(self.in_force.insert(slot, InForce { table, trie, nodes }).map(|before| before.table))
     }
 
     /// First into the trie, then into the front: in between, whoever is new is still denied.
@@ -201,47 +181,23 @@ impl Rules {
     /// one read-side section (`ip_local_deliver_finish`).
     pub(super) fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
         let in_force = self.in_force.get(&slot).ok_or(KernelError::NoTable(slot))?;
-        Ok(self.fronts.set(slot, in_force.table.front.memory().map(), 0)?)
+        Ok(self.fronts.set(slot, in_force.table.front.memory().head(), 0)?)
     }
 
     /// Puts another front before the trie in force.
     fn replace(&mut self, slot: u32, mut front: Front<FrontMap>) -> Result<(), KernelError> {
         let in_force = self.in_force.get_mut(&slot).ok_or(KernelError::NoTable(slot))?;
-        front.set_trie(in_force.which);
-        self.fronts.set(slot, front.memory().map(), 0)?;
+        let nodes = self.nodes.put_aside(slot, Some(in_force.nodes), front.memory().nodes())?;
+        front.set_places(in_force.trie, nodes);
+        self.fronts.set(slot, front.memory().head(), 0)?;
+        self.nodes.clear(slot, nodes.other());
+        in_force.nodes = nodes;
         in_force.table.front = front;
         Ok(())
     }
 
     fn table(&mut self, slot: u32) -> Result<&mut LoadedTable, KernelError> {
         self.in_force.get_mut(&slot).map(|in_force| &mut in_force.table).ok_or(KernelError::NoTable(slot))
-    }
-
-    /// Where the trie in force is, also if an earlier agent put it there: it leaves one of the two places empty.
-    fn before(&self, slot: u32) -> Result<Before, KernelError> {
-        if let Some(in_force) = self.in_force.get(&slot) {
-            return Ok(Before::Behind(in_force.which));
-        }
-        let holds = |which: Which| {
-            let held = bpf::holds_map(self.tries_descriptor.as_fd(), which.place(slot));
-            held.map_err(KernelError::bpf("looking for a table"))
-        };
-        Ok(match (holds(Which::First)?, holds(Which::Second)?) {
-            (false, false) => Before::Nothing,
-            (true, false) => Before::Behind(Which::First),
-            (false, true) => Before::Behind(Which::Second),
-            (true, true) => Before::Either,
-        })
-    }
-
-    /// Whatever stays there, no front names it; so a swap that was made is never said to have failed for it.
-    fn clear(&self, place: u32) {
-        match bpf::delete_element(self.tries_descriptor.as_fd(), place) {
-            Err(problem) if problem.raw_os_error() != Some(Errno::ENOENT as i32) => {
-                debug!(%problem, place, "a trie that is not needed any more keeps its place");
-            }
-            _ => {}
-        }
     }
 }
 

@@ -9,11 +9,14 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use aya::Pod;
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError};
 use model::host::{Host, interface};
 use registry_guard::compile::compile;
 use registry_guard::kernel::{Answer, Kernel, LoadedTable, LookedUp, Lookup, OutcomeCounts, Pins, ReasonCounts, Table};
-use registry_guard_common::{Address, Family, FlowKey, FlowRecord, FrontLine, Judgement, LAYOUT_VERSION, Reason};
+use registry_guard_common::{
+    Address, Family, FlowKey, FlowRecord, FrontHead, FrontLine, Judgement, LAYOUT_VERSION, Reason,
+};
 use tempfile::TempDir;
 
 use crate::naive::{self, Namespace};
@@ -184,13 +187,23 @@ impl Guard {
         self.kernel.program_id()
     }
 
-    /// The fronts in force, as arrays of lines.
-    pub fn fronts(&self) -> Result<Vec<Array<MapData, FrontLine>>> {
-        let pin = self.pins().join(format!("maps-v{LAYOUT_VERSION}")).join("FRONTS");
+    /// The heads of the fronts in force.
+    pub fn fronts(&self) -> Result<Vec<Array<MapData, FrontHead>>> {
+        self.maps_in("FRONTS")
+    }
+
+    /// Their nodes, as arrays of lines.
+    pub fn nodes(&self) -> Result<Vec<Array<MapData, FrontLine>>> {
+        self.maps_in("NODES")
+    }
+
+    /// The arrays that stand in a map of maps.
+    fn maps_in<V: Pod>(&self, name: &str) -> Result<Vec<Array<MapData, V>>> {
+        let pin = self.pins().join(format!("maps-v{LAYOUT_VERSION}")).join(name);
         let slots: ArrayOfMaps<MapData, MapData> = Map::ArrayOfMaps(MapData::from_pin(pin)?).try_into()?;
         (0..slots.len())
             .filter_map(|slot| match slots.get(&slot, 0) {
-                Ok(front) => Some(Map::Array(front).try_into().map_err(Into::into)),
+                Ok(map) => Some(Map::Array(map).try_into().map_err(Into::into)),
                 Err(MapError::KeyNotFound) => None,
                 Err(problem) => Some(Err(problem.into())),
             })

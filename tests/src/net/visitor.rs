@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 
 use super::address::address;
 use super::connect::{Outcome, connect};
+use super::eventually::eventually;
 use super::namespace::Namespace;
 use super::network::Network;
 
@@ -83,9 +84,14 @@ impl Visitor {
         self.expect(|denied| denied == Outcome::TimedOut, when)
     }
 
-    /// The allowed one is served, and the denied one is not, whichever layer turns it away.
+    /// The denied one is not served, whichever layer turns it away, and the allowed one is as soon as the agent knows the interface:
+    /// on one that it does not know, nobody is.
     pub fn expect_judged(&self, when: &str) -> Result<()> {
-        self.expect(|denied| denied != Outcome::Connected, when)
+        eventually(&format!("the allowed one is served {when}"), || {
+            let (denied, allowed) = (self.outcome(Self::DENIED)?, self.outcome(Self::ALLOWED)?);
+            ensure!(denied != Outcome::Connected, "the denied one {when}: {denied:?}");
+            Ok(allowed == Outcome::Connected)
+        })
     }
 
     fn expect(&self, is_right: impl Fn(Outcome) -> bool, when: &str) -> Result<()> {
