@@ -20,7 +20,7 @@ pub const FRONT_LINE_WORDS: u32 = 8;
 /// Nodes on the way to a leaf; whoever walks farther is told to ask.
 pub const FRONT_STEPS: u32 = 8;
 /// Bits of a key that one node looks at, at most.
-pub const FRONT_STRIDE: u32 = 20;
+pub const FRONT_STRIDE: u32 = 16;
 
 /// The index of the seed of fingerprints.
 pub const FRONT_SEED: u32 = 7;

@@ -1,39 +1,65 @@
-use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes};
+use core::ops::Range;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::endpoint::{Endpoint, EndpointKey, HOST};
-use crate::{Address, Family};
+use crate::{Address, Family, GuardedPorts};
 
-const PORTS: usize = 1 << 16;
 /// One for each value of a byte.
-const ROWS: usize = 1 << 8;
-/// The number of the row that says nobody listens.
-const NOBODY: u8 = 0;
-/// The number of the row that leaves it to the map, for the ports that found no row of their own.
+const ROWS: usize = LISTENER_ROWS as usize;
+/// The row that leaves it to the map, for the ports that found no row of their own.
 const LAST: u8 = u8::MAX;
+/// The row of a port that is only named: nobody listens there.
+const ONLY_NAMED: u8 = LAST - 1;
+
+/// Rows of listeners.
+pub const LISTENER_ROWS: u32 = 1 << 8;
+
+/// One half of the rows for ports where somebody listens. A row is never changed while a packet may look at it: one half is in force
+/// while the other is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The first.
+    Lower,
+    /// The second.
+    Upper,
+}
+
+impl Half {
+    const ROWS: u8 = (ONLY_NAMED - 1) / 2;
+
+    /// The half that `ports` does not name; none if it names both, as after a change that was not carried through.
+    pub fn beside(ports: &GuardedPorts) -> Option<Self> {
+        [Self::Lower, Self::Upper].into_iter().find(|half| !ports.name_any_of(&half.rows()))
+    }
+
+    const fn rows(self) -> Range<u8> {
+        match self {
+            Self::Lower => 1..1 + Self::ROWS,
+            Self::Upper => 1 + Self::ROWS..1 + 2 * Self::ROWS,
+        }
+    }
+}
 
 /// The endpoints of the host as they are mostly: few ports, and at each one address or all. A table in front of the endpoint
 /// map, so that a packet to a guarded port costs no look-up in a hash.
-///
-/// A table is never changed: it is swapped as a whole for another.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
-#[repr(C)]
+#[derive(Clone)]
 pub struct HostTable {
-    /// The number of each port's row. By port in network byte order, so that a port is an index as it was read from a packet,
-    /// and the verifier knows its bound.
-    numbers: [u8; PORTS],
-    rows: [Row; ROWS],
+    ports: GuardedPorts,
+    rows: [Listeners; ROWS],
+    free: Range<u8>,
 }
 
 /// Who listens at one port.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-struct Row {
+pub struct Listeners {
     v4: Listener,
     v6: Listener,
 }
 
 /// Who listens at one port of the addresses of one family. Groups are left to the map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Listener {
     words: [u32; 4],
@@ -42,16 +68,20 @@ pub struct Listener {
 }
 
 impl HostTable {
-    /// The table in front of a map with these entries. Those of other network namespaces are left out.
-    pub fn of<'a>(endpoints: impl Iterator<Item = (&'a EndpointKey, &'a Endpoint)> + Clone) -> Self {
-        let mut table = Self::new_zeroed();
-        table.rows = [Row { v4: Listener::NOBODY, v6: Listener::NOBODY }; ROWS];
-        table.rows[usize::from(LAST)] = Row { v4: Listener::MAP, v6: Listener::MAP };
-        let mut last = NOBODY;
+    /// The table in front of a map with these entries, in one half of the rows. Those of other network namespaces are left out. The
+    /// VXLAN port (host byte order) is named too.
+    pub fn of<'a>(
+        vxlan_port: u16,
+        endpoints: impl Iterator<Item = (&'a EndpointKey, &'a Endpoint)> + Clone,
+        half: Half,
+    ) -> Self {
+        let mut rows = [Listeners::NOBODY; ROWS];
+        rows[usize::from(LAST)] = Listeners { v4: Listener::MAP, v6: Listener::MAP };
+        let mut table = Self { ports: GuardedPorts::none(), rows, free: half.rows() };
         let here = endpoints.filter(|(key, _)| key.namespace() == HOST);
         let is_group = |key: &EndpointKey| key.address().is_group();
         for (key, endpoint) in here.clone().filter(|(key, _)| !is_group(key)) {
-            if let Some(listener) = table.listener_mut(key, &mut last) {
+            if let Some(listener) = table.listener_mut(key) {
                 *listener = match listener.kind {
                     Listener::KIND_NOBODY if key.is_wildcard() => Listener::everywhere(*endpoint),
                     Listener::KIND_NOBODY => Listener::at(key, *endpoint),
@@ -60,22 +90,23 @@ impl HostTable {
             }
         }
         for (key, _) in here.filter(|(key, _)| is_group(key)) {
-            if let Some(listener) =
-                table.listener_mut(key, &mut last).filter(|listener| listener.kind == Listener::KIND_NOBODY)
-            {
+            if let Some(listener) = table.listener_mut(key).filter(|listener| listener.kind == Listener::KIND_NOBODY) {
                 *listener = Listener::MAP;
             }
+        }
+        let vxlan = table.ports.row_mut(vxlan_port.to_be());
+        if *vxlan == GuardedPorts::NOBODY {
+            *vxlan = ONLY_NAMED;
         }
         table
     }
 
-    /// The place for `key` in the row of its port, which becomes the row behind `last` if it has none; `None` where all rows
-    /// are taken.
-    fn listener_mut(&mut self, key: &EndpointKey, last: &mut u8) -> Option<&mut Listener> {
-        let number = &mut self.numbers[usize::from(key.port().to_be())];
-        if *number == NOBODY {
-            *last = last.saturating_add(1);
-            *number = *last;
+    /// The place for `key` in the row of its port, which becomes the next free one if it has none; `None` where all rows are
+    /// taken.
+    fn listener_mut(&mut self, key: &EndpointKey) -> Option<&mut Listener> {
+        let number = self.ports.row_mut(key.port().to_be());
+        if *number == GuardedPorts::NOBODY {
+            *number = self.free.next().unwrap_or(LAST);
         }
         let row = &mut self.rows[usize::from(*number)];
         let listener = match key.address().family() {
@@ -85,13 +116,38 @@ impl HostTable {
         (*number != LAST).then_some(listener)
     }
 
-    /// Who listens at `port`, network byte order, of the addresses of `family`.
+    /// The row of each port.
+    pub const fn ports(&self) -> &GuardedPorts {
+        &self.ports
+    }
+
+    /// The same ports, all of them left to the map.
+    pub fn in_map(ports: &GuardedPorts) -> GuardedPorts {
+        ports.all_at(LAST)
+    }
+
+    /// All rows that its ports name, and those that mean the same in each table.
+    pub fn rows(&self, half: Half) -> impl Iterator<Item = (u32, &Listeners)> {
+        half.rows()
+            .chain([GuardedPorts::NOBODY, ONLY_NAMED, LAST])
+            .map(|row| (u32::from(row), &self.rows[usize::from(row)]))
+    }
+
+    /// Who listens at `port`, network byte order, of the addresses of `family`; `None` if the port is not named.
+    pub const fn listener(&self, family: Family, port: u16) -> Option<&Listener> {
+        if self.ports.name(port) { Some(self.rows[self.ports.row(port) as usize].of(family)) } else { None }
+    }
+}
+
+impl Listeners {
+    const NOBODY: Self = Self { v4: Listener::NOBODY, v6: Listener::NOBODY };
+
+    /// Those at the addresses of one family.
     #[inline(always)]
-    pub const fn listener(&self, family: Family, port: u16) -> &Listener {
-        let row = &self.rows[self.numbers[port as usize] as usize];
+    pub const fn of(&self, family: Family) -> &Listener {
         match family {
-            Family::V4 => &row.v4,
-            Family::V6 => &row.v6,
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
         }
     }
 }
@@ -170,8 +226,11 @@ mod tests {
     }
 
     fn in_table(table: &HostTable, map: &HashMap<EndpointKey, Endpoint>, address: &Address, port: u16) -> Endpoint {
-        let listener = table.listener(address.family(), port.to_be());
-        if listener.is_in_map(address) { in_map(map, address, port) } else { listener.endpoint(address) }
+        match table.listener(address.family(), port.to_be()) {
+            None => Endpoint::UNGUARDED,
+            Some(listener) if listener.is_in_map(address) => in_map(map, address, port),
+            Some(listener) => listener.endpoint(address),
+        }
     }
 
     fn keys(port: u16) -> Vec<EndpointKey> {
@@ -189,7 +248,7 @@ mod tests {
                 .filter(|(number, _)| chosen >> number & 1 == 1)
                 .map(|(number, key)| (*key, endpoint(number)))
                 .collect();
-            let table = HostTable::of(map.iter());
+            let table = HostTable::of(4789, map.iter(), Half::Upper);
             for address in &all_addresses() {
                 assert_eq!(in_table(&table, &map, address, 443), in_map(&map, address, 443), "{address:?} in {map:?}");
                 assert_eq!(in_table(&table, &map, address, 444), Endpoint::UNGUARDED);
@@ -199,10 +258,10 @@ mod tests {
 
     #[test]
     fn more_ports_than_rows_are_left_to_the_map() {
-        for ports in [254, 255, 256, 257, 1000] {
+        for ports in [125, 126, 127, 255, 256, 257, 1000] {
             let map: HashMap<_, _> =
                 (0..ports).map(|port| (EndpointKey::exact(HOST, &v4(10), port), endpoint(port % 60))).collect();
-            let table = HostTable::of(map.iter());
+            let table = HostTable::of(4789, map.iter(), Half::Upper);
             for port in 0..=ports {
                 assert_eq!(in_table(&table, &map, &v4(10), port), in_map(&map, &v4(10), port), "{port} of {ports}");
                 assert_eq!(in_table(&table, &map, &v4(11), port), Endpoint::UNGUARDED, "{port} of {ports}");
@@ -213,7 +272,38 @@ mod tests {
     #[test]
     fn other_network_namespaces_are_left_out() {
         let map = HashMap::from([(EndpointKey::exact(HOST + 1, &v4(10), 443), endpoint(0))]);
-        let table = HostTable::of(map.iter());
-        assert!((0..=u16::MAX).all(|port| *table.listener(Family::V4, port) == Listener::NOBODY));
+        let table = HostTable::of(4789, map.iter(), Half::Upper);
+        assert!((0..=u16::MAX).all(|port| table.ports.name(port) == (port == 4789_u16.to_be())));
+        assert_eq!(table.listener(Family::V4, 4789_u16.to_be()), Some(&Listener::NOBODY));
+    }
+
+    #[test]
+    fn a_table_stands_in_rows_that_the_one_before_does_not_name() {
+        let keys: Vec<_> = (1..=300).map(|port| EndpointKey::exact(HOST, &v4(10), port)).collect();
+        for count in [0, 1, 2, 126, 127, 300] {
+            let map: HashMap<_, _> = keys.iter().take(count).map(|key| (*key, endpoint(0))).collect();
+            let mut before = HostTable::of(4789, map.iter(), Half::Lower);
+            for _ in 0..3 {
+                let half = Half::beside(before.ports()).unwrap();
+                let after = HostTable::of(4789, map.iter(), half);
+                let changed: Vec<u32> =
+                    after.rows(half).map(|(row, _)| row).filter(|row| (1..254).contains(row)).collect();
+                let named =
+                    |table: &HostTable| (0..=u16::MAX).map(|port| u32::from(table.ports.row(port))).collect::<Vec<_>>();
+                assert!(!named(&before).iter().any(|row| changed.contains(row)), "{count} ports");
+                assert!(
+                    named(&after).iter().all(|row| *row == 0 || *row >= 254 || changed.contains(row)),
+                    "{count} ports"
+                );
+                let both = after.ports.or(&before.ports);
+                let in_map = HostTable::in_map(&both);
+                assert_eq!((0..=u16::MAX).find(|port| both.name(*port) != in_map.name(*port)), None);
+                assert_eq!(Half::beside(&in_map), Some(Half::Lower));
+                before = after;
+            }
+        }
+        let (one, other) = (HostTable::of(1, [(&keys[0], &endpoint(0))].into_iter(), Half::Lower), &keys[1]);
+        let both = one.ports.or(&HostTable::of(1, [(other, &endpoint(0))].into_iter(), Half::Upper).ports);
+        assert_eq!(Half::beside(&both), None);
     }
 }

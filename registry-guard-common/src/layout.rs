@@ -11,8 +11,11 @@ const ANOTHER: bool = cfg!(feature = "another-layout");
 pub const LAYOUT_VERSION: u32 = if ANOTHER { 1004 } else { 4 };
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
-/// Entries of the map of tries and of that of the nodes of fronts: two for each registry, of which one is in force.
-pub const PLACES: u32 = MAX_REGISTRIES * 2;
+/// Entries of the map of tries and of that of the nodes of fronts: two for each registry, of which one is in force, and
+/// one more.
+pub const PLACES: u32 = MAX_REGISTRIES * 2 + 1;
+/// The last of them, which no registry has.
+pub const NOBODYS_PLACE: u32 = PLACES - 1;
 /// Entries of the endpoint map.
 pub const ENDPOINT_CAPACITY: u32 = 2048;
 /// Entries of the trusted-VTEP trie.

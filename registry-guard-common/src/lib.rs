@@ -44,12 +44,13 @@ pub use front::{
     FrontHeader, FrontLine, FrontNodes, FrontWords, Root, Slot, SlotKind, Which, may_cover,
 };
 pub use guarded_ports::GuardedPorts;
-pub use host_table::{HostTable, Listener};
+pub use host_table::{Half, HostTable, LISTENER_ROWS, Listener, Listeners};
 pub use interface::{Interface, InterfaceKey, LocalAddressKey};
 pub use layout::{
     BUDGET_SOURCES, ENDPOINT_CAPACITY, EVENT_BUDGET_ADMITTED, EVENT_BUDGET_STOPPED, EVENT_BUDGETS, EVENT_BYTES,
-    FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES, PLACES,
-    REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter, responder_socket,
+    FLOW_CAPACITY, INTERFACE_CAPACITY, LAYOUT_VERSION, LOCAL_ADDRESS_CAPACITY, MAX_NAMESPACES, MAX_REGISTRIES,
+    NOBODYS_PLACE, PLACES, REASON_COUNTERS, RESPONDER_SOCKETS, Settings, VTEP_CAPACITY, reason_counter,
+    responder_socket,
 };
 pub use outcome::{OUTCOME_COUNTERS, Outcome, outcome_counter};
 pub use parse::{Headers, look_closer, open, parse};

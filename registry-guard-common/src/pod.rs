@@ -5,7 +5,7 @@ use aya::Pod;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
-    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, GuardedPorts, HostTable, Interface, InterfaceKey,
+    Budget, Endpoint, EndpointKey, Entry, Event, FlowKey, FlowRecord, GuardedPorts, Interface, InterfaceKey, Listeners,
     LocalAddressKey, RuleKey, Settings,
 };
 
@@ -29,7 +29,7 @@ pod!(
     FlowKey,
     FlowRecord,
     GuardedPorts,
-    HostTable,
+    Listeners,
     Interface,
     InterfaceKey,
     LocalAddressKey,

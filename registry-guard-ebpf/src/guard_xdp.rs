@@ -55,9 +55,8 @@ fn opening(ctx: &XdpContext, found: Option<(Flow, Headers)>) -> u32 {
 #[inline(always)]
 fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
     let judgement = decide(flow, &MAPS);
-    let action = act(ctx, &judgement);
-    if judgement.reason.class() != Class::Deny || probe::is_question(ctx) {
-        return action;
+    if !count(ctx, &judgement) || judgement.reason.class() != Class::Deny {
+        return action(&judgement);
     }
     let response = match judgement.response(flow) {
         // A container can be made anew while there is no agent, and then nothing in it denies.
@@ -68,7 +67,7 @@ fn flowing(ctx: &XdpContext, flow: &Flow, headers: &Headers) -> u32 {
         Response::Forbidden => admit(ctx, flow, &judgement),
         Response::Drop => {
             report(ctx, flow, &judgement, response);
-            action
+            xdp_action::XDP_DROP
         }
         Response::Reset => {
             report(ctx, flow, &judgement, response);
@@ -107,21 +106,29 @@ fn report(ctx: &XdpContext, flow: &Flow, judgement: &Judgement, response: Respon
     }
 }
 
-/// Counts a packet, or answers it if it only asks.
+/// Counts a packet; answers it instead, and says so by `false`, if it only asks.
 #[inline(always)]
-fn count(ctx: &XdpContext, judgement: &Judgement) {
-    if !probe::answer(ctx, judgement) {
+fn count(ctx: &XdpContext, judgement: &Judgement) -> bool {
+    let counts = !probe::answer(ctx, judgement);
+    if counts {
         counters::count(judgement);
     }
+    counts
 }
 
 /// What a judgement does to its packet.
 #[inline(always)]
-fn act(ctx: &XdpContext, judgement: &Judgement) -> u32 {
-    count(ctx, judgement);
+fn action(judgement: &Judgement) -> u32 {
     match judgement.reason.class() {
         Class::NotOurs | Class::Allow => xdp_action::XDP_PASS,
         Class::Undecided if MAPS.second_layer_stands() => xdp_action::XDP_PASS,
         Class::Deny | Class::Undecided | Class::Never => xdp_action::XDP_DROP,
     }
+}
+
+/// A packet that opens nothing, or nothing that anybody could tell.
+#[inline(always)]
+fn act(ctx: &XdpContext, judgement: &Judgement) -> u32 {
+    count(ctx, judgement);
+    action(judgement)
 }

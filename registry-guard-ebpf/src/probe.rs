@@ -15,12 +15,6 @@ pub(crate) fn answer(ctx: &XdpContext, judgement: &Judgement) -> bool {
     true
 }
 
-/// Whether this run is a question, answered or not.
-#[inline(always)]
-pub(crate) fn is_question(ctx: &XdpContext) -> bool {
-    metadata(ctx).is_some()
-}
-
 #[inline(always)]
 fn metadata(ctx: &XdpContext) -> Option<*mut Probe> {
     let start = ctx.metadata();

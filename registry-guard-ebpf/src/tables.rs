@@ -4,11 +4,12 @@
 use core::hint::black_box;
 
 use aya_ebpf::btf_maps::lpm_trie::LpmTrie;
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap};
+use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::btf_map;
 use registry_guard_common::{
-    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, GuardedPorts, HOST, HostTable, INTERFACE_CAPACITY, Interface,
-    InterfaceKey, LOCAL_ADDRESS_CAPACITY, LocalAddressKey, RuleKey, Settings, Tables, Tag, VTEP_CAPACITY,
+    Address, ENDPOINT_CAPACITY, Endpoint, EndpointKey, Family, GuardedPorts, HOST, INTERFACE_CAPACITY, Interface,
+    InterfaceKey, LISTENER_ROWS, LOCAL_ADDRESS_CAPACITY, Listener, Listeners, LocalAddressKey, RuleKey, Settings,
+    Tables, Tag, VTEP_CAPACITY,
 };
 
 use crate::clock::second;
@@ -20,10 +21,10 @@ static ENDPOINTS: HashMap<EndpointKey, Endpoint, { ENDPOINT_CAPACITY as usize }>
 #[btf_map]
 static GUARDED_PORTS: Array<GuardedPorts, 1> = Array::new();
 
-/// What stands in front of the endpoint map for the network namespace of the host, replaced as a whole by one store. It is in an
-/// array for the same reason as an entry of `RULES`.
+/// What stands in front of the endpoint map for the network namespace of the host: a row for each port that is named. None is changed
+/// while a port names it.
 #[btf_map]
-static HOST_TABLE: ArrayOfMaps<Array<[HostTable; 1], 1>, 1> = ArrayOfMaps::new();
+static LISTENERS: Array<Listeners, { LISTENER_ROWS as usize }> = Array::new();
 
 /// Keyed like the rules, on the tag of public traffic.
 #[btf_map]
@@ -50,10 +51,12 @@ impl Maps {
         Self { namespace }
     }
 
-    /// What stands in front of the endpoint map, if this is the network namespace of the host.
+    /// Who listens at a port of the host, of the addresses of this family.
     #[inline(always)]
-    fn host_table(&self) -> Option<&HostTable> {
-        if self.namespace == HOST { HOST_TABLE.get(0)?.get(0).map(|[table]| table) } else { None }
+    fn listener(family: Family, port: u16) -> Option<&'static Listener> {
+        // The verifier forgets the bound of a port whose bytes were swapped, but not of one that it sees read from two bytes.
+        let row = GUARDED_PORTS.get(0)?.row(black_box(port.to_be()));
+        Some(LISTENERS.get(u32::from(row))?.of(family))
     }
 
     /// The endpoint that listens on `address` and `port`, by the map.
@@ -102,9 +105,10 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        // The verifier forgets the bound of a port whose bytes were swapped, but not of one that it sees read from two bytes.
-        let listener = self.host_table().map(|table| table.listener(address.family(), black_box(port.to_be())));
-        match listener {
+        if self.namespace != HOST {
+            return self.endpoint_in_map(address, port);
+        }
+        match Self::listener(address.family(), port) {
             Some(listener) if !listener.is_in_map(address) => Some(listener.endpoint(address)),
             _ => self.endpoint_in_map(address, port),
         }

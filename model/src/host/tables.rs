@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry_guard_common::{Address, Endpoint, EndpointKey, GuardedPorts, HOST, HostTable, LocalAddressKey, Tables};
+use registry_guard_common::{Address, Endpoint, EndpointKey, HOST, Half, HostTable, LocalAddressKey, Tables};
 
 use super::{Rules, endpoints, rows};
 use crate::naive;
@@ -12,7 +12,6 @@ pub struct Host {
     vxlan_port: u16,
     vteps: Vec<IpNet>,
     endpoints: HashMap<EndpointKey, Endpoint>,
-    ports: Box<GuardedPorts>,
     table: Box<HostTable>,
     rules: Vec<Rules>,
     own_addresses: HashSet<LocalAddressKey>,
@@ -29,8 +28,7 @@ impl Host {
         Self {
             vxlan_port: policy.vxlan_port,
             vteps: policy.trusted_vteps.clone(),
-            ports: Box::new(GuardedPorts::of(policy.vxlan_port, endpoints.keys())),
-            table: Box::new(HostTable::of(endpoints.iter())),
+            table: Box::new(HostTable::of(policy.vxlan_port, endpoints.iter(), Half::Lower)),
             rules,
             own_addresses: own_addresses.collect(),
             endpoints,
@@ -61,15 +59,15 @@ impl Tables for InNamespace<'_> {
     }
 
     fn may_concern(&self, port: u16) -> bool {
-        self.number != HOST || self.host.ports.name(port.to_be())
+        self.number != HOST || self.host.table.ports().name(port.to_be())
     }
 
     fn endpoint(&self, address: &Address, port: u16) -> Option<Endpoint> {
-        if self.number == HOST {
-            let listener = self.host.table.listener(address.family(), port.to_be());
-            if !listener.is_in_map(address) {
-                return Some(listener.endpoint(address));
-            }
+        if self.number == HOST
+            && let Some(listener) = self.host.table.listener(address.family(), port.to_be())
+            && !listener.is_in_map(address)
+        {
+            return Some(listener.endpoint(address));
         }
         let exact = self.host.endpoints.get(&EndpointKey::exact(self.number, address, port));
         let wildcard = EndpointKey::wildcard(self.number, address.family(), port);

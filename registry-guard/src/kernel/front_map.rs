@@ -47,9 +47,18 @@ impl Part {
         }
         Ok(Self { map, words: mapped })
     }
+
+    fn nodes(lines: u32, words: &[u64]) -> Result<Self, KernelError> {
+        Self::new::<FrontLine>("nodes", lines, BPF_F_MMAPABLE | BPF_F_INNER_MAP, words)
+    }
 }
 
 impl FrontMap {
+    /// A map of nodes that no front has.
+    pub(super) fn no_nodes() -> Result<MapData, KernelError> {
+        Ok(Part::nodes(1, &[])?.map)
+    }
+
     /// Maps with the words of `draft`, and room for more.
     pub(super) fn new(draft: &Draft) -> Result<Self, KernelError> {
         let used = draft.count();

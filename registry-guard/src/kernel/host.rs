@@ -5,12 +5,12 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, ArrayOfMaps, HashMap, LpmTrie, MapData, MapError};
+use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError};
 use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use registry_guard_common::{
-    Address, Budget, Endpoint, EndpointKey, GuardedPorts, HostTable, Interface, InterfaceKey, LocalAddressKey, RuleKey,
-    Settings,
+    Address, Budget, Endpoint, EndpointKey, GuardedPorts, Half, HostTable, Interface, InterfaceKey, Listeners,
+    LocalAddressKey, RuleKey, Settings,
 };
 
 use super::rules::Row;
@@ -36,7 +36,7 @@ const LONG_AGO: u32 = 1;
 pub(super) struct HostMaps {
     endpoints: HashMap<MapData, EndpointKey, Endpoint>,
     ports: Array<MapData, GuardedPorts>,
-    host_table: ArrayOfMaps<MapData, Array<MapData, HostTable>>,
+    listeners: Array<MapData, Listeners>,
     vteps: LpmTrie<MapData, RuleKey, u32>,
     settings: Array<MapData, Settings>,
     budgets: Array<MapData, Budget>,
@@ -58,7 +58,7 @@ impl HostMaps {
         Ok(Self {
             endpoints: HashMap::try_from(take(ebpf, "ENDPOINTS")?)?,
             ports: Array::try_from(take(ebpf, "GUARDED_PORTS")?)?,
-            host_table: ArrayOfMaps::try_from(take(ebpf, "HOST_TABLE")?)?,
+            listeners: Array::try_from(take(ebpf, "LISTENERS")?)?,
             vteps: LpmTrie::try_from(take(ebpf, "VTEPS")?)?,
             settings,
             budgets: Array::try_from(take(ebpf, "BUDGETS")?)?,
@@ -71,38 +71,55 @@ impl HostMaps {
         })
     }
 
-    pub(super) fn set(&mut self, tables: &HostTables) -> Result<(), KernelError> {
+    /// `wait` returns after a grace period.
+    pub(super) fn set(
+        &mut self,
+        tables: &HostTables,
+        mut wait: impl FnMut() -> Result<(), KernelError>,
+    ) -> Result<(), KernelError> {
         for (&registry, &budget) in &tables.budgets {
             self.budgets.set(registry, budget, 0)?;
         }
         self.set_vteps(&tables.trusted_vteps)?;
         let endpoints = (tables.vxlan_port, tables.endpoints.clone());
-        // A swap waits for a grace period, and mostly nothing is another.
+        // Mostly nothing is another.
         if self.in_force.as_ref() != Some(&endpoints) {
             self.in_force = None;
-            self.set_endpoints(tables)?;
+            self.set_endpoints(tables, &mut wait)?;
             self.in_force = Some(endpoints);
         }
         Ok(())
     }
 
     /// An endpoint that moves is guarded at both places for a moment, never at neither. A port that matters is named before it
-    /// does, and for as long.
-    fn set_endpoints(&mut self, tables: &HostTables) -> Result<(), KernelError> {
-        let ports = GuardedPorts::of(tables.vxlan_port, tables.endpoints.keys());
-        self.ports.set(0, self.ports.get(&0, 0)?.or(&ports), 0)?;
+    /// does, and for as long. No packet looks at the rows that are written: those who saw a port name one, before the last change,
+    /// are through after the wait.
+    fn set_endpoints(
+        &mut self,
+        tables: &HostTables,
+        wait: &mut impl FnMut() -> Result<(), KernelError>,
+    ) -> Result<(), KernelError> {
+        let mut before = self.ports.get(&0, 0)?;
+        let half = match Half::beside(&before) {
+            Some(half) => half,
+            None => {
+                // Somebody ended in the middle of this. The map knows everything meanwhile.
+                before = HostTable::in_map(&before);
+                self.ports.set(0, before, 0)?;
+                Half::Lower
+            }
+        };
+        wait()?;
+        let table = HostTable::of(tables.vxlan_port, tables.endpoints.iter(), half);
+        for (row, listeners) in table.rows(half) {
+            self.listeners.set(row, listeners, 0)?;
+        }
+        insert(&mut self.endpoints, &tables.endpoints)?;
+        self.ports.set(0, table.ports().or(&before), 0)?;
         self.vxlan_port = tables.vxlan_port;
         self.write_settings()?;
-        insert(&mut self.endpoints, &tables.endpoints)?;
-        self.swap(&HostTable::of(tables.endpoints.iter()))?;
         remove(&mut self.endpoints, |key| !tables.endpoints.contains_key(key))?;
-        Ok(self.ports.set(0, ports, 0)?)
-    }
-
-    fn swap(&mut self, table: &HostTable) -> Result<(), KernelError> {
-        let mut fresh = Array::create(1, 0)?;
-        fresh.set(0, table, 0)?;
-        Ok(self.host_table.set(0, &fresh, 0)?)
+        Ok(self.ports.set(0, table.ports(), 0)?)
     }
 
     pub(super) fn endpoint(

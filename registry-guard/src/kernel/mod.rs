@@ -115,7 +115,7 @@ impl Kernel {
     /// Replaces what the program knows about this host. Endpoints are added before others are taken away, so that no
     /// endpoint that stays is ever unguarded.
     pub fn set_host(&mut self, tables: &HostTables) -> Result<(), KernelError> {
-        self.host.set(tables)
+        self.host.set(tables, || self.rules.wait())
     }
 
     /// Whether the second layer was said to stand, by this agent or an earlier one.

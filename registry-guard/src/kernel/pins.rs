@@ -14,8 +14,8 @@ use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use registry_guard_common::{
     BUDGET_SOURCES, Budget, BudgetSource, ENDPOINT_CAPACITY, EVENT_BUDGETS, EVENT_BYTES, Endpoint, EndpointKey,
     FLOW_CAPACITY, FlowKey, FlowRecord, GuardedPorts, INTERFACE_CAPACITY, Interface, InterfaceKey, LAYOUT_VERSION,
-    LOCAL_ADDRESS_CAPACITY, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, PLACES, REASON_COUNTERS,
-    RESPONDER_SOCKETS, RuleKey, Settings, VTEP_CAPACITY,
+    LISTENER_ROWS, LOCAL_ADDRESS_CAPACITY, Listeners, LocalAddressKey, MAX_REGISTRIES, OUTCOME_COUNTERS, PLACES,
+    REASON_COUNTERS, RESPONDER_SOCKETS, RuleKey, Settings, VTEP_CAPACITY,
 };
 
 use super::KernelError;
@@ -27,7 +27,7 @@ pub(super) const MAPS: [&str; 20] = [
     "RULES",
     "ENDPOINTS",
     "GUARDED_PORTS",
-    "HOST_TABLE",
+    "LISTENERS",
     "VTEPS",
     "SETTINGS",
     "REASONS",
@@ -210,7 +210,7 @@ fn shapes(rule_capacity: u32) -> [(&'static str, Shape); MAPS.len()] {
         ("RULES", shape(index, index, PLACES)),
         ("ENDPOINTS", shape(size::<EndpointKey>(), size::<Endpoint>(), ENDPOINT_CAPACITY)),
         ("GUARDED_PORTS", shape(index, size::<GuardedPorts>(), 1)),
-        ("HOST_TABLE", shape(index, index, 1)),
+        ("LISTENERS", shape(index, size::<Listeners>(), LISTENER_ROWS)),
         ("VTEPS", shape(4 + size::<RuleKey>(), size::<u32>(), VTEP_CAPACITY)),
         ("SETTINGS", shape(index, size::<Settings>(), 1)),
         ("REASONS", shape(index, size::<u64>(), REASON_COUNTERS)),

@@ -184,6 +184,11 @@ impl Rules {
         Ok(self.fronts.set(slot, in_force.table.front.memory().head(), 0)?)
     }
 
+    /// Returns after a grace period: no packet looks any more at what it could see before.
+    pub(super) fn wait(&mut self) -> Result<(), KernelError> {
+        self.nodes.wait(&FrontMap::no_nodes()?)
+    }
+
     /// Puts another front before the trie in force.
     fn replace(&mut self, slot: u32, mut front: Front<FrontMap>) -> Result<(), KernelError> {
         let in_force = self.in_force.get_mut(&slot).ok_or(KernelError::NoTable(slot))?;
