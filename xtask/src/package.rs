@@ -54,7 +54,16 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let package = folder.join("registry-guard.deb");
     let status = workspace::cargo_of(&cargo_deb)
-        .args(["--package", "registry-guard", "--no-build", "--locked", "--profile", profile.name(), "--output"])
+        .args([
+            "--package",
+            "registry-guard",
+            "--no-build",
+            "--strip",
+            "--locked",
+            "--profile",
+            profile.name(),
+            "--output",
+        ])
         .arg(&package)
         .args((profile == Profile::Dev).then_some("--fast"))
         .status()
