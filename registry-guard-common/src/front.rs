@@ -3,7 +3,7 @@
 //!
 //! It is a trie with level and path compression (Nilsson and Karlsson, IEEE JSAC 17(6), 1999) over tag (24 bits) and address, in
 //! words of 64 bits, in two parts. The head is small and always of one size: a line of eight words, which are the [`FrontHeader`],
-//! a root for each kind of key, and a seed; then, for each root, a summary of 65,536 bits, one for each [`group`] of keys, by
+//! a root for each kind of key, and a seed; then, for each root, a summary of 65,536 bits, one for each group of keys ([`Root::groups`]), by
 //! which most keys are told to be covered by nothing. The other part are the nodes.
 //!
 //! A word is empty, a node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one
@@ -259,7 +259,7 @@ impl Root {
         self.0 * SUMMARY_WORDS..(self.0 + 1) * SUMMARY_WORDS
     }
 
-    /// The groups of the keys with the first `length` bits of `bits`, as [`group`] numbers them.
+    /// The groups of the keys with the first `length` bits of `bits`: 16 bits of the address, mixed with the tag.
     pub fn groups(self, bits: &FrontBits, length: u32) -> impl Iterator<Item = u32> + use<> {
         let skipped = if self.is_wide() { WIDE_SKIPPED } else { 0 };
         // Below the tag and what is skipped, all that counts decides; above, any group may have such a key.

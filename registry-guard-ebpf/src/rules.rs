@@ -1,5 +1,7 @@
 //! The rules of one registry: a front that knows most of those who are denied, and the trie that knows everything.
 
+use core::hint::black_box;
+
 use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps};
 use aya_ebpf::macros::btf_map;
@@ -84,7 +86,8 @@ impl RuleTable for Rules {
 impl FrontWords for Rules {
     #[inline(always)]
     fn head(&self, index: u32) -> u64 {
-        self.head[(index % FRONT_HEAD_WORDS) as usize]
+        // LLVM would leave the bound away, which it knows of bytes that were swapped; verifiers before Linux 6.18 do not.
+        self.head[(black_box(index) % FRONT_HEAD_WORDS) as usize]
     }
 
     type Nodes = NodesInForce;

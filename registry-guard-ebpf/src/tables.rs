@@ -39,6 +39,16 @@ static INTERFACES: HashMap<InterfaceKey, Interface, { INTERFACE_CAPACITY as usiz
 #[btf_map]
 static LOCAL_ADDRESSES: HashMap<LocalAddressKey, u32, { LOCAL_ADDRESS_CAPACITY as usize }> = HashMap::new();
 
+/// The address in the key of a wildcard, whose zeros LLVM does not know to be such: it would call a function to write them, for which
+/// there is no room on the stack before Linux 6.6.
+#[inline(always)]
+fn nowhere(family: Family) -> Address {
+    match family {
+        Family::V4 => Address::from_word(black_box(0)),
+        Family::V6 => Address::from_words([black_box(0), black_box(0), black_box(0), black_box(0)]),
+    }
+}
+
 /// The maps as they concern one network namespace.
 pub(crate) struct Maps {
     namespace: u8,
@@ -64,7 +74,7 @@ impl Maps {
     fn endpoint_in_map(&self, address: &Address, port: u16) -> Option<Endpoint> {
         let endpoint = ENDPOINTS
             .get_ptr(EndpointKey::exact(self.namespace, address, port))
-            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::wildcard(self.namespace, address.family(), port)))?;
+            .or_else(|| ENDPOINTS.get_ptr(EndpointKey::exact(self.namespace, &nowhere(address.family()), port)))?;
         // SAFETY: an element of a hash map is not freed before this program ends (RCU); the copy is of four bytes.
         Some(unsafe { *endpoint })
     }

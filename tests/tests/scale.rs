@@ -253,7 +253,7 @@ fn a_million_rules_are_one_patch_and_everything_stays_usable() -> Result<()> {
     scene.patch(&empty)?;
     assert_eq!(scene.office()?, Outcome::TimedOut);
     let left = scene.resident()?;
-    println!("resident: {resident} KiB at first, {full} KiB with {MANY} rules, {left} KiB after they are gone");
+    println!("FIGURE: resident: {resident} KiB at first, {full} KiB with {MANY} rules, {left} KiB after they are gone");
     let begun = Instant::now();
     while tries_of(CAPACITY) > 1 {
         ensure!(begun.elapsed() < LIMIT, "{} tries are still there where one is in force", tries_of(CAPACITY));
@@ -314,7 +314,7 @@ fn each_rule_added_to_a_hundred_thousand_decides_about_the_very_next_syn() -> Re
     }
     took.sort_unstable();
     println!(
-        "network-rule add at {MANY} rules: median {:?}, longest {:?} of {}",
+        "FIGURE: network-rule add at {MANY} rules: median {:?}, longest {:?} of {}",
         took[took.len() / 2],
         took[took.len() - 1],
         took.len()

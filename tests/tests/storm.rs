@@ -54,9 +54,9 @@ impl Caller {
         Ok(Self { name, source, fate, traffic: Traffic::ask(from, source, destination, per_second, timeout)? })
     }
 
-    /// Ends it, and compares what it saw and what the registry saw with what must be. Returns whether it was an allowed one, and
-    /// its connections in a second.
-    fn judge(self, registry: &PlainRegistry) -> Result<(bool, f64)> {
+    /// Ends it, and compares what it saw and what the registry saw with what must be. Returns whether it was an allowed one, how
+    /// many connections it made, and how many in a second.
+    fn judge(self, registry: &PlainRegistry) -> Result<(bool, u64, f64)> {
         let attempts = self.traffic.stop()?;
         let Attempts { connected, forbidden, unanswered, refused, timed_out, slowest, .. } = attempts;
         println!(
@@ -74,7 +74,7 @@ impl Caller {
         ensure!(is_right, "{}: {attempts:?}", self.name);
         let visits = registry.visits_from(self.source);
         ensure!(visits == connected, "{}: the registry saw {visits} connections: {attempts:?}", self.name);
-        Ok((self.fate == Fate::Served, attempts.per_second()))
+        Ok((self.fate == Fate::Served, connected + attempts.failed(), attempts.per_second()))
     }
 }
 
@@ -123,14 +123,22 @@ impl Site {
         let took = begun.elapsed();
         eventually("all is well in the end", || Ok(self.agent.json(["status"])?["state"] == "ENFORCING"))?;
         ensure!(self.responder.runs()?, "{}", self.responder.log());
-        println!("{rounds} {what} in {:.1} s, {} ms each", took.as_secs_f32(), took.as_millis() / u128::from(rounds));
         let rates = self.callers.map(|caller| caller.judge(&self.registry));
-        let (mut allowed, mut denied) = (0.0, 0.0);
+        let (mut allowed, mut denied) = ((0, 0.0), (0, 0.0));
         for rate in rates {
-            let (is_allowed, per_second) = rate.with_context(|| what.to_owned())?;
-            *if is_allowed { &mut allowed } else { &mut denied } += per_second;
+            let (is_allowed, attempts, per_second) = rate.with_context(|| what.to_owned())?;
+            let sum = if is_allowed { &mut allowed } else { &mut denied };
+            *sum = (sum.0 + attempts, sum.1 + per_second);
         }
-        println!("    {allowed:.0} allowed and {denied:.0} denied connections a second: none failed, none was served");
+        println!(
+            "FIGURE: {rounds} {what}, {} ms each: of {} allowed connections ({:.0} a second) 0 failed, of {} denied ones ({:.0} a \
+             second) 0 were served",
+            took.as_millis() / u128::from(rounds),
+            allowed.0,
+            allowed.1,
+            denied.0,
+            denied.1
+        );
         Ok(())
     }
 }

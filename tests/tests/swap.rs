@@ -79,7 +79,7 @@ impl Crowd {
         let sum = |traffic: Vec<Traffic>| traffic.into_iter().map(Traffic::stop).sum::<Result<Attempts>>();
         let (allowed, denied) = (sum(self.allowed)?, sum(self.denied)?);
         println!(
-            "{what}: allowed {} connected, {} failed; denied {} refused, {} connected",
+            "FIGURE: {what}: allowed {} connected, {} failed; denied {} refused, {} connected",
             allowed.connected,
             allowed.failed(),
             denied.refused,

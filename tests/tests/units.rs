@@ -32,7 +32,7 @@ fn the_agent_is_exposed_to_little_and_the_responder_to_less() -> Result<()> {
             println!("SKIPPED: there is no systemd-analyze with `security --offline`");
             return Ok(());
         };
-        println!("{name}: exposure {exposure}, at most {most}");
+        println!("FIGURE: {name}: exposure {exposure}, at most {most}");
         ensure!(exposure <= most, "{name}: {exposure}");
     }
     Ok(())

@@ -15,7 +15,7 @@ fn the_verifier_accepts_the_program_with_a_margin() -> Result<()> {
         .find(|program| program.id() == guard.program_id())
         .context("the program is not loaded")?;
     let verified = program.verified_instruction_count().context("the kernel does not say (Linux 5.16)")?;
-    println!("guard_xdp: {verified} of {LIMIT} instructions verified");
+    println!("FIGURE: guard_xdp: {verified} of {LIMIT} instructions verified");
     // Another version of the kernel counts somewhat differently.
     ensure!(verified < LIMIT / 10 * 8, "guard_xdp: {verified} instructions verified, and {LIMIT} are the limit");
     Ok(())

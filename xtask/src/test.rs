@@ -68,6 +68,9 @@ fn cargo_arguments(passed_on: &[String]) -> Vec<&str> {
 }
 
 fn summarize(tally: &TestTally, status: ExitStatus, started: Instant) -> Result<()> {
+    for figure in &tally.figures {
+        println!("figure: {figure}");
+    }
     for skipped in &tally.skipped {
         println!("skipped: {skipped}");
     }

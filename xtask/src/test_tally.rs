@@ -5,6 +5,9 @@ const SKIPPED: &str = "SKIPPED: ";
 /// How a test begins a line about something that it leaves out, and why.
 const NOT_TRIED: &str = "NOT TRIED: ";
 
+/// How a test begins a line about what it saw that a reader wants to know although it passed.
+const FIGURE: &str = "FIGURE: ";
+
 /// The counts of all test binaries of a run that shows the output of passing tests (`--show-output`).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TestTally {
@@ -18,6 +21,8 @@ pub(crate) struct TestTally {
     pub(crate) skipped: Vec<String>,
     /// What tests that ran left out, each as `what: why`.
     pub(crate) not_tried: Vec<String>,
+    /// What tests that passed saw.
+    pub(crate) figures: Vec<String>,
     /// Whose output is being read.
     section: Section,
 }
@@ -76,6 +81,8 @@ impl TestTally {
         };
         if let Some(what) = line.strip_prefix(NOT_TRIED) {
             self.not_tried.push(what.to_owned());
+        } else if let Some(figure) = line.strip_prefix(FIGURE) {
+            self.figures.push(figure.to_owned());
         } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
             *test = Some(name.to_owned());
         } else if let Some(why) = line.strip_prefix(SKIPPED)
@@ -101,6 +108,7 @@ successes:
 
 ---- vxlan stdout ----
 looking for a device
+FIGURE: 3 devices
 NOT TRIED: page.md:7: 2 commands: they need a network
 SKIPPED: this kernel has no vxlan
 SKIPPED: this kernel has no vxlan
@@ -132,6 +140,7 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 3 filtered out; 
         assert_eq!((tally.passed(), tally.failed, tally.ignored), (1, 1, 1));
         assert_eq!(tally.skipped, ["vxlan: this kernel has no vxlan"]);
         assert_eq!(tally.not_tried, ["page.md:7: 2 commands: they need a network"]);
+        assert_eq!(tally.figures, ["3 devices"]);
     }
 
     #[test]

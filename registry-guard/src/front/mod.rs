@@ -97,7 +97,9 @@ impl Front<Draft> {
             items.dedup();
             let mut inside = Vec::new();
             let widest = widest(items, |item| inside.push(item));
-            widest.iter().for_each(|item| item.summarize(root, &mut front.memory));
+            for item in &widest {
+                item.summarize(root, &mut front.memory);
+            }
             let records = root.is_wide().then_some(&mut front.records);
             let mut builder = Builder { memory: &mut front.memory, records, too_deep: Vec::new() };
             let slot = builder.subtree(&widest, 0, FRONT_STEPS).ok()?;

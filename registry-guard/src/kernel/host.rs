@@ -100,14 +100,13 @@ impl HostMaps {
         wait: &mut impl FnMut() -> Result<(), KernelError>,
     ) -> Result<(), KernelError> {
         let mut before = self.ports.get(&0, 0)?;
-        let half = match Half::beside(&before) {
-            Some(half) => half,
-            None => {
-                // Somebody ended in the middle of this. The map knows everything meanwhile.
-                before = HostTable::in_map(&before);
-                self.ports.set(0, before, 0)?;
-                Half::Lower
-            }
+        let half = if let Some(half) = Half::beside(&before) {
+            half
+        } else {
+            // Somebody ended in the middle of this. The map knows everything meanwhile.
+            before = HostTable::in_map(&before);
+            self.ports.set(0, before, 0)?;
+            Half::Lower
         };
         wait()?;
         let table = HostTable::of(tables.vxlan_port, tables.endpoints.iter(), half);
