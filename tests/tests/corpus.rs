@@ -37,7 +37,7 @@ fn every_packet_gets_its_verdict_and_its_counter_in_the_kernel() -> Result<()> {
         assert_eq!(guard.ask(frame)?, reason, "{}: asked", attack.name);
         Ok(())
     })?;
-    println!("corpus: {judged} of {judged} packets got their verdict and their counter in the kernel");
+    println!("FIGURE: corpus: {judged} of {judged} packets got their verdict and their counter in the kernel");
     Ok(())
 }
 

@@ -17,8 +17,6 @@ pub(super) const TESTS: [&str; 4] = ["corpus", "verifier", "bypass", "lifecycle"
 const OF_LIFECYCLE: [&str; 3] = ["a_stopped_or_killed_agent", "goes_and_comes_back", "generic"];
 /// How long one of them may take on real hardware.
 const LIMIT: Duration = Duration::from_mins(2);
-/// How the lines begin that tests print for a reader.
-const FIGURES: [&str; 2] = ["corpus: ", "guard_xdp: "];
 /// What an agent on a kernel that is too old says.
 const NEEDS_NEWER: &str = "registry-guard needs 5.18 or later";
 
@@ -38,9 +36,6 @@ pub(super) fn run(computer: &Computer<'_>) -> Result<String> {
             words.extend(OF_LIFECYCLE);
         }
         let code = machine.run(&words, LIMIT, |line| {
-            if FIGURES.iter().any(|figure| line.starts_with(figure)) {
-                said = format!("{said}; {line}");
-            }
             refusals += usize::from(line.contains(NEEDS_NEWER));
             if tally.read(line) {
                 println!("  {}: {line}", computer.kernel.release);
@@ -51,6 +46,9 @@ pub(super) fn run(computer: &Computer<'_>) -> Result<String> {
             machine.shut_down(LIMIT)?;
             machine::remove(&disk)?;
             return Ok(format!("{said}; too old, and the product says so: {NEEDS_NEWER}"));
+        }
+        for figure in &tally.figures {
+            write!(said, "; {figure}")?;
         }
         write!(said, "; {test} {} passed", tally.passed())?;
         if tally.failed > 0 {
