@@ -3,8 +3,8 @@
 //!
 //! It is a trie with level and path compression (Nilsson and Karlsson, IEEE JSAC 17(6), 1999) over tag (24 bits) and address, in
 //! words of 64 bits, in two parts. The head is small and always of one size: a line of eight words, which are the [`FrontHeader`],
-//! a root for each kind of key, and a seed; then, for each root, a summary of 65,536 bits, one for each group of keys ([`Root::groups`]), by
-//! which most keys are told to be covered by nothing. The other part are the nodes.
+//! a root for each kind of key, and a seed; then, for each root, a summary of 65,536 bits, one for each group of keys
+//! ([`Root::groups`]), by which most keys are told to be covered by nothing. The other part are the nodes.
 //!
 //! A word is empty, a node, a leaf, or says to ask. A node skips bits that all keys below it share and is an array of words, one
 //! for each value of the bits that follow; its word knows 16 parts of it in which nothing is covered, so that most walks end

@@ -5,14 +5,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::endpoint::{Endpoint, EndpointKey, HOST};
 use crate::{Address, Family, GuardedPorts};
 
-/// One for each value of a byte.
 const ROWS: usize = LISTENER_ROWS as usize;
 /// The row that leaves it to the map, for the ports that found no row of their own.
 const LAST: u8 = u8::MAX;
 /// The row of a port that is only named: nobody listens there.
 const ONLY_NAMED: u8 = LAST - 1;
 
-/// Rows of listeners.
+/// Rows of listeners: one for each value of a byte.
 pub const LISTENER_ROWS: u32 = 1 << 8;
 
 /// One half of the rows for ports where somebody listens. A row is never changed while a packet may look at it: one half is in force
@@ -47,7 +46,7 @@ impl Half {
 pub struct HostTable {
     ports: GuardedPorts,
     rows: [Listeners; ROWS],
-    free: Range<u8>,
+    half: Half,
 }
 
 /// Who listens at one port.
@@ -77,11 +76,12 @@ impl HostTable {
     ) -> Self {
         let mut rows = [Listeners::NOBODY; ROWS];
         rows[usize::from(LAST)] = Listeners { v4: Listener::MAP, v6: Listener::MAP };
-        let mut table = Self { ports: GuardedPorts::none(), rows, free: half.rows() };
+        let mut table = Self { ports: GuardedPorts::none(), rows, half };
+        let mut free = half.rows();
         let here = endpoints.filter(|(key, _)| key.namespace() == HOST);
         let is_group = |key: &EndpointKey| key.address().is_group();
         for (key, endpoint) in here.clone().filter(|(key, _)| !is_group(key)) {
-            if let Some(listener) = table.listener_mut(key) {
+            if let Some(listener) = table.listener_mut(key, &mut free) {
                 *listener = match listener.kind {
                     Listener::KIND_NOBODY if key.is_wildcard() => Listener::everywhere(*endpoint),
                     Listener::KIND_NOBODY => Listener::at(key, *endpoint),
@@ -90,7 +90,9 @@ impl HostTable {
             }
         }
         for (key, _) in here.filter(|(key, _)| is_group(key)) {
-            if let Some(listener) = table.listener_mut(key).filter(|listener| listener.kind == Listener::KIND_NOBODY) {
+            if let Some(listener) =
+                table.listener_mut(key, &mut free).filter(|listener| listener.kind == Listener::KIND_NOBODY)
+            {
                 *listener = Listener::MAP;
             }
         }
@@ -101,12 +103,12 @@ impl HostTable {
         table
     }
 
-    /// The place for `key` in the row of its port, which becomes the next free one if it has none; `None` where all rows are
-    /// taken.
-    fn listener_mut(&mut self, key: &EndpointKey) -> Option<&mut Listener> {
+    /// The place for `key` in the row of its port, which becomes the next of those that are `free` if it has none; `None` where all
+    /// rows are taken.
+    fn listener_mut(&mut self, key: &EndpointKey, free: &mut Range<u8>) -> Option<&mut Listener> {
         let number = self.ports.row_mut(key.port().to_be());
         if *number == GuardedPorts::NOBODY {
-            *number = self.free.next().unwrap_or(LAST);
+            *number = free.next().unwrap_or(LAST);
         }
         let row = &mut self.rows[usize::from(*number)];
         let listener = match key.address().family() {
@@ -127,8 +129,9 @@ impl HostTable {
     }
 
     /// All rows that its ports name, and those that mean the same in each table.
-    pub fn rows(&self, half: Half) -> impl Iterator<Item = (u32, &Listeners)> {
-        half.rows()
+    pub fn rows(&self) -> impl Iterator<Item = (u32, &Listeners)> {
+        self.half
+            .rows()
             .chain([GuardedPorts::NOBODY, ONLY_NAMED, LAST])
             .map(|row| (u32::from(row), &self.rows[usize::from(row)]))
     }
@@ -286,8 +289,7 @@ mod tests {
             for _ in 0..3 {
                 let half = Half::beside(before.ports()).unwrap();
                 let after = HostTable::of(4789, map.iter(), half);
-                let changed: Vec<u32> =
-                    after.rows(half).map(|(row, _)| row).filter(|row| (1..254).contains(row)).collect();
+                let changed: Vec<u32> = after.rows().map(|(row, _)| row).filter(|row| (1..254).contains(row)).collect();
                 let named =
                     |table: &HostTable| (0..=u16::MAX).map(|port| u32::from(table.ports.row(port))).collect::<Vec<_>>();
                 assert!(!named(&before).iter().any(|row| changed.contains(row)), "{count} ports");

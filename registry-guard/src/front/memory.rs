@@ -1,7 +1,7 @@
 use registry_guard_common::{FRONT_HEAD_WORDS, FRONT_LINE_WORDS};
 
-/// Where the words of a front are: its head, then its nodes. A word that is given out is never given out again, so whoever walks over words that
-/// were replaced meanwhile walks over what they always were.
+/// Where the words of a front are: its head, then its nodes. A word that is given out is never given out again, so whoever walks
+/// over words that were replaced meanwhile walks over what they always were.
 pub trait Memory {
     /// The word at `index`; 0 where there is none.
     fn load(&self, index: u32) -> u64;

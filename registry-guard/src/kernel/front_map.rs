@@ -67,7 +67,7 @@ impl FrontMap {
         let room = needed.saturating_add(needed / ROOM).max(FEWEST).next_multiple_of(FEWEST);
         Ok(Self {
             head: Part::new::<FrontHead>("front", 1, BPF_F_MMAPABLE, head)?,
-            nodes: Part::new::<FrontLine>("nodes", room / FRONT_LINE_WORDS, BPF_F_MMAPABLE | BPF_F_INNER_MAP, nodes)?,
+            nodes: Part::nodes(room / FRONT_LINE_WORDS, nodes)?,
             count: FRONT_HEAD_WORDS.saturating_add(room),
             used,
         })

@@ -71,11 +71,11 @@ impl HostMaps {
         })
     }
 
-    /// `wait` returns after a grace period.
+    /// `settle` returns after a grace period.
     pub(super) fn set(
         &mut self,
         tables: &HostTables,
-        mut wait: impl FnMut() -> Result<(), KernelError>,
+        mut settle: impl FnMut() -> Result<(), KernelError>,
     ) -> Result<(), KernelError> {
         for (&registry, &budget) in &tables.budgets {
             self.budgets.set(registry, budget, 0)?;
@@ -85,7 +85,7 @@ impl HostMaps {
         // Mostly nothing is another.
         if self.in_force.as_ref() != Some(&endpoints) {
             self.in_force = None;
-            self.set_endpoints(tables, &mut wait)?;
+            self.set_endpoints(tables, &mut settle)?;
             self.in_force = Some(endpoints);
         }
         Ok(())
@@ -93,11 +93,11 @@ impl HostMaps {
 
     /// An endpoint that moves is guarded at both places for a moment, never at neither. A port that matters is named before it
     /// does, and for as long. No packet looks at the rows that are written: those who saw a port name one, before the last change,
-    /// are through after the wait.
+    /// are through once it has settled.
     fn set_endpoints(
         &mut self,
         tables: &HostTables,
-        wait: &mut impl FnMut() -> Result<(), KernelError>,
+        settle: &mut impl FnMut() -> Result<(), KernelError>,
     ) -> Result<(), KernelError> {
         let mut before = self.ports.get(&0, 0)?;
         let half = if let Some(half) = Half::beside(&before) {
@@ -108,9 +108,9 @@ impl HostMaps {
             self.ports.set(0, before, 0)?;
             Half::Lower
         };
-        wait()?;
+        settle()?;
         let table = HostTable::of(tables.vxlan_port, tables.endpoints.iter(), half);
-        for (row, listeners) in table.rows(half) {
+        for (row, listeners) in table.rows() {
             self.listeners.set(row, listeners, 0)?;
         }
         insert(&mut self.endpoints, &tables.endpoints)?;

@@ -115,7 +115,7 @@ impl Kernel {
     /// Replaces what the program knows about this host. Endpoints are added before others are taken away, so that no
     /// endpoint that stays is ever unguarded.
     pub fn set_host(&mut self, tables: &HostTables) -> Result<(), KernelError> {
-        self.host.set(tables, || self.rules.wait())
+        self.host.set(tables, || self.rules.settle())
     }
 
     /// Whether the second layer was said to stand, by this agent or an earlier one.
@@ -174,9 +174,9 @@ impl Kernel {
         self.rules.remove(slot, row)
     }
 
-    /// Returns after every packet is judged, and what it opens is there, that met the table in `slot` before this call.
-    pub fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
-        self.rules.settle(slot)
+    /// Returns after every packet is judged, and what it opens is there, that met the tables as they were before this call.
+    pub fn settle(&mut self) -> Result<(), KernelError> {
+        self.rules.settle()
     }
 
     /// Times the rule with this counter decided since its counter was last cleared.

@@ -54,24 +54,19 @@ impl<M: InnerMap> Places<M> {
     /// Empties the place that nothing in force names any more. Whatever stays there, nobody looks at it; so a swap that was made is
     /// never said to have failed for it.
     pub(super) fn clear(&self, slot: u32, which: Which) {
-        self.clear_place(which.place(slot));
-    }
-
-    /// Returns after a grace period, as a store into an array of maps does (`maybe_wait_bpf_programs`): `map` goes to a place that is
-    /// no registry's, and out again.
-    pub(super) fn wait(&mut self, map: &M) -> Result<(), KernelError> {
-        self.maps.set(NOBODYS_PLACE, map, 0)?;
-        self.clear_place(NOBODYS_PLACE);
-        Ok(())
-    }
-
-    fn clear_place(&self, place: u32) {
+        let place = which.place(slot);
         match bpf::delete_element(self.descriptor.as_fd(), place) {
             Err(problem) if problem.raw_os_error() != Some(Errno::ENOENT as i32) => {
                 debug!(%problem, place, "a map that is not needed any more keeps its place");
             }
             _ => {}
         }
+    }
+
+    /// Returns after a grace period, as a store into an array of maps does (`maybe_wait_bpf_programs`): `map` goes to a place that is
+    /// no registry's.
+    pub(super) fn settle(&mut self, map: &M) -> Result<(), KernelError> {
+        Ok(self.maps.set(NOBODYS_PLACE, map, 0)?)
     }
 
     /// An earlier agent leaves one of the two places empty.

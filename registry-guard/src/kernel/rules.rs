@@ -105,6 +105,8 @@ impl LoadedTable {
 pub(super) struct Rules {
     fronts: ArrayOfMaps<MapData, MapData>,
     nodes: Places<MapData>,
+    /// Nodes of no front.
+    nobodys: MapData,
     tries: Places<Trie>,
     in_force: BTreeMap<u32, InForce>,
 }
@@ -121,6 +123,7 @@ impl Rules {
         Ok(Self {
             fronts: ArrayOfMaps::try_from(take(ebpf, "FRONTS")?)?,
             nodes: Places::take(ebpf, "NODES")?,
+            nobodys: FrontMap::no_nodes()?,
             tries: Places::take(ebpf, "RULES")?,
             in_force: BTreeMap::new(),
         })
@@ -177,16 +180,10 @@ impl Rules {
         Ok(())
     }
 
-    /// A store into an array of maps returns after a grace period (`maybe_wait_bpf_programs`), and TCP handles a SYN within
-    /// one read-side section (`ip_local_deliver_finish`).
-    pub(super) fn settle(&mut self, slot: u32) -> Result<(), KernelError> {
-        let in_force = self.in_force.get(&slot).ok_or(KernelError::NoTable(slot))?;
-        Ok(self.fronts.set(slot, in_force.table.front.memory().head(), 0)?)
-    }
-
-    /// Returns after a grace period: no packet looks any more at what it could see before.
-    pub(super) fn wait(&mut self) -> Result<(), KernelError> {
-        self.nodes.wait(&FrontMap::no_nodes()?)
+    /// Returns after a grace period: no packet looks any more at what it could see before, and TCP, which handles a SYN within one
+    /// read-side section (`ip_local_deliver_finish`), has done so.
+    pub(super) fn settle(&mut self) -> Result<(), KernelError> {
+        self.nodes.settle(&self.nobodys)
     }
 
     /// Puts another front before the trie in force.

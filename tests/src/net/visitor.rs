@@ -81,7 +81,10 @@ impl Visitor {
 
     /// The allowed one is served, and the denied one is not heard: the program on the interface drops what it sends.
     pub fn expect_guarded(&self, when: &str) -> Result<()> {
-        self.expect(|denied| denied == Outcome::TimedOut, when)
+        let (denied, allowed) = (self.outcome(Self::DENIED)?, self.outcome(Self::ALLOWED)?);
+        ensure!(denied == Outcome::TimedOut, "the denied one {when}: {denied:?}");
+        ensure!(allowed == Outcome::Connected, "the allowed one {when}: {allowed:?}");
+        Ok(())
     }
 
     /// The denied one is not served, whichever layer turns it away, and the allowed one is as soon as the agent knows the interface:
@@ -92,12 +95,5 @@ impl Visitor {
             ensure!(denied != Outcome::Connected, "the denied one {when}: {denied:?}");
             Ok(allowed == Outcome::Connected)
         })
-    }
-
-    fn expect(&self, is_right: impl Fn(Outcome) -> bool, when: &str) -> Result<()> {
-        let (denied, allowed) = (self.outcome(Self::DENIED)?, self.outcome(Self::ALLOWED)?);
-        ensure!(is_right(denied), "the denied one {when}: {denied:?}");
-        ensure!(allowed == Outcome::Connected, "the allowed one {when}: {allowed:?}");
-        Ok(())
     }
 }

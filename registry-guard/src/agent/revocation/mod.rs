@@ -59,9 +59,8 @@ impl Agent {
     }
 
     fn revoke_at(&self, host: &RegistryHost, ended: &mut Ended) -> Result<(), RevocationError> {
-        let slot = self.read(|policy| policy.registry(&host.name).map(|registry| registry.slot));
-        if let Some(slot) = slot {
-            self.kernel().settle(slot)?;
+        if self.read(|policy| policy.registry(&host.name).is_some()) {
+            self.kernel().settle()?;
         }
         let mut verdicts = Verdicts::new();
         // What can be done in one namespace is done, whatever is wrong with the other.
