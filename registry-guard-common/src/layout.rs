@@ -8,7 +8,7 @@ use crate::{Family, Reason, Which};
 const ANOTHER: bool = cfg!(feature = "another-layout");
 
 /// Version of the maps' layout; part of the name of the folder they are pinned in.
-pub const LAYOUT_VERSION: u32 = if ANOTHER { 1004 } else { 4 };
+pub const LAYOUT_VERSION: u32 = if ANOTHER { 1005 } else { 5 };
 /// Registries on one host.
 pub const MAX_REGISTRIES: u32 = 64;
 /// Entries of the map of tries and of that of the nodes of fronts: two for each registry, of which one is in force, and

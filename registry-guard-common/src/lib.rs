@@ -40,8 +40,8 @@ pub use flow::{Flow, Tag, Transport, Vtep};
 pub use flow_record::{FlowKey, FlowRecord};
 pub use frame::Frame;
 pub use front::{
-    FRONT_AHEAD, FRONT_HEAD_WORDS, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHead,
-    FrontHeader, FrontLine, FrontNodes, FrontWords, Root, Slot, SlotKind, Which, may_cover,
+    FRONT_HEAD_WORDS, FRONT_LINE_WORDS, FRONT_SEED, FRONT_STEPS, FRONT_STRIDE, FrontBits, FrontHead, FrontHeader,
+    FrontLine, FrontNodes, FrontWords, Root, Slot, SlotKind, Summary, Which, may_cover,
 };
 pub use guarded_ports::GuardedPorts;
 pub use host_table::{Half, HostTable, LISTENER_ROWS, Listener, Listeners};

@@ -23,9 +23,9 @@ fn corrupt(guard: &Guard, random: &mut SmallRng) -> Result<()> {
     for mut head in guard.fronts()? {
         let mut words = head.get(&0, 0)?;
         for _ in 0..random.random_range(0..=8) {
-            // The first words are the header, the roots and a seed; the others a bit for each group of keys.
+            // The first lines are the header, the roots and a seed, and where finer summaries are; the others are summaries.
             let lines = words.len() / FRONT_LINE_WORDS as usize;
-            let line = *[0, random.random_range(0..lines)].choose(random).context("one of them")?;
+            let line = *[0, 1, random.random_range(0..lines)].choose(random).context("one of them")?;
             corrupt_one(&mut words[line * FRONT_LINE_WORDS as usize..][..FRONT_LINE_WORDS as usize], random)?;
         }
         if random.random_ratio(1, 4) {

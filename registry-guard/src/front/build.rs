@@ -35,7 +35,7 @@ impl<M: Memory> Builder<'_, M> {
         let fork = first.common(last);
         let stride = stride(items, fork);
         let base = self.memory.allocate(1 << stride).ok_or(Full)?;
-        let (mut rest, mut ahead) = (items, 0);
+        let mut rest = items;
         while let [item, ..] = rest {
             let slots = item.slots(fork, stride);
             let same = rest.iter().take_while(|other| other.slots(fork, stride) == slots).count();
@@ -44,10 +44,9 @@ impl<M: Memory> Builder<'_, M> {
             for place in slots {
                 self.memory.store(base + place, slot.word());
             }
-            ahead = together.iter().fold(ahead, |ahead, item| ahead | item.ahead(fork));
             rest = others;
         }
-        Ok(Slot::node(fork - at, stride, base, ahead))
+        Ok(Slot::node(fork - at, stride, base))
     }
 
     pub(super) fn leaf(&mut self, item: &Item) -> Result<Slot, Full> {

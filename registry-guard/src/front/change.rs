@@ -74,8 +74,6 @@ impl<M: Memory> Front<M> {
                     self.regroup(root, &way, item)
                 };
             }
-            // To say that more may be covered than is, is never wrong.
-            self.memory.store(place.index, slot.with_ahead(item.ahead(fork)).word());
             let slots = item.slots(fork, slot.stride());
             if item.length() < fork + slot.stride() {
                 let slots: Vec<u32> = slots.map(|place| slot.base() + place).collect();

@@ -1,4 +1,4 @@
-use registry_guard_common::{FRONT_AHEAD, FrontBits, Root, RuleKey, Slot};
+use registry_guard_common::{FrontBits, Root, RuleKey, Slot, Summary};
 
 use super::memory::Memory;
 
@@ -62,17 +62,15 @@ impl Item {
         bits
     }
 
-    /// The bits of [`Slot::node`] that stand for it in a node behind the first `at` bits.
-    pub(super) fn ahead(&self, at: u32) -> u16 {
-        self.slots(at, FRONT_AHEAD).fold(0, |ahead, bit| ahead | 1 << bit)
-    }
-
-    /// Says in the summary of `root` that its groups may be covered. That nobody says so any more when it is gone is never wrong.
+    /// Says in the summaries of `root` that its cells may be covered. That they go on saying so when it is gone is never wrong.
     pub(super) fn summarize(&self, root: Root, memory: &mut impl Memory) {
-        for (index, bit) in root.groups(&self.bits, self.length).map(|group| root.summary(group)) {
-            let word = memory.load(index);
-            if word & bit == 0 {
-                memory.store(index, word | bit);
+        let finer = Summary::from_word(memory.load(root.finer_summary()));
+        for summary in [Some(Summary::coarse(root)), finer].into_iter().flatten() {
+            for (index, bits) in summary.places(root, &self.bits, self.length) {
+                let word = memory.load(index);
+                if word & bits != bits {
+                    memory.store(index, word | bits);
+                }
             }
         }
     }

@@ -8,20 +8,22 @@ mod change;
 mod item;
 mod memory;
 mod records;
+mod resolution;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
 use registry_guard_common::{
-    FRONT_SEED, FRONT_STEPS, Family, FrontHeader, FrontNodes, FrontWords, Reason, Root, RuleKey, Slot, SlotKind, Which,
-    may_cover,
+    FRONT_SEED, FRONT_STEPS, Family, FrontHeader, FrontNodes, FrontWords, Reason, Root, RuleKey, Slot, SlotKind,
+    Summary, Which, may_cover,
 };
 
 use self::build::{Builder, Full};
 use self::item::{Item, widest};
 pub use self::memory::{Draft, Memory, aligned};
 use self::records::Records;
+use self::resolution::finer;
 
 /// One more than the index of the last root.
 const ROOTS: usize = Root::ALL.len() + 1;
@@ -89,7 +91,7 @@ impl Front<Draft> {
         for (root, mut items) in Root::ALL.into_iter().zip(items.into_iter().skip(1)) {
             let covered = &mut front.roots[root.index() as usize];
             if covered.asks {
-                root.summary_words().for_each(|word| front.memory.store(word, u64::MAX));
+                Summary::coarse(root).words().for_each(|word| front.memory.store(word, u64::MAX));
                 front.memory.store(root.index(), Slot::ASK.word());
                 continue;
             }
@@ -97,6 +99,10 @@ impl Front<Draft> {
             items.dedup();
             let mut inside = Vec::new();
             let widest = widest(items, |item| inside.push(item));
+            if let Some(resolution) = finer(root, &widest) {
+                let base = front.memory.allocate(Summary::size(resolution))?;
+                front.memory.store(root.finer_summary(), Summary::finer(base, resolution).word());
+            }
             for item in &widest {
                 item.summarize(root, &mut front.memory);
             }

@@ -70,9 +70,12 @@ fn any_row(random: &mut StdRng) -> Place {
     if random.random_ratio(1, 8) { private(tag, host(random)) } else { row_of(tag, prefix) }
 }
 
-/// Keys at both edges of a row's prefix, and beyond them.
+/// Keys at both edges of a prefix near others, and beyond them.
 fn near(random: &mut StdRng) -> Vec<RuleKey> {
-    let (tag, prefix) = (*TAGS.choose(random).unwrap(), prefix(random));
+    edges(*TAGS.choose(random).unwrap(), prefix(random))
+}
+
+fn edges(tag: Tag, prefix: IpNet) -> Vec<RuleKey> {
     let beyond: [IpAddr; 2] = match prefix {
         IpNet::V4(v4) => [
             u32::from(v4.network()).wrapping_sub(1).to_be_bytes().into(),
@@ -103,6 +106,50 @@ fn a_front_knows_exactly_what_no_row_covers() {
         let rows: HashSet<Place> = (0..count).map(|_| any_row(&mut random)).collect();
         assert_exact(&front(&rows), &rows, &mut random, "built");
     }
+}
+
+/// Prefixes all over the address space, of which the summaries in the head say little.
+fn scattered(random: &mut StdRng, count: usize) -> Vec<(Tag, IpNet)> {
+    let mut one = || {
+        let address: IpAddr = if random.random() {
+            random.random::<u32>().to_be_bytes().into()
+        } else {
+            random.random::<u128>().to_be_bytes().into()
+        };
+        let shortest = if random.random_ratio(1, 1000) { 9 } else { 17 };
+        let length = random.random_range(shortest..=if address.is_ipv4() { 32 } else { 128 });
+        (*TAGS[..2].choose(random).unwrap(), IpNet::new_assert(address, length).trunc())
+    };
+    std::iter::repeat_with(&mut one).take(count).collect()
+}
+
+#[test]
+fn where_there_are_many_rows_a_finer_summary_knows_as_much() {
+    let mut random = StdRng::seed_from_u64(6);
+    let prefixes = scattered(&mut random, 60_000);
+    let (built, added) = prefixes.split_at(59_950);
+    let row = |(tag, prefix): &(Tag, IpNet)| row_of(*tag, *prefix);
+    let mut rows: HashSet<Place> = built.iter().map(row).collect();
+    let mut front = front(&rows);
+    let summaries = || Root::ALL.map(|root| Summary::from_word(front.memory().load(root.finer_summary())));
+    assert!(summaries()[..4].iter().all(Option::is_some), "one for each root of sources: {:?}", summaries());
+    for prefix in added {
+        let (bits, key) = row(prefix);
+        rows.insert((bits, key));
+        front.insert(bits, &key).unwrap();
+    }
+    for (tag, prefix) in added.iter().chain(&prefixes[..50]) {
+        for key in edges(*tag, *prefix) {
+            assert_eq!(front.may_cover(&key), covers(&rows, &key), "{tag:?} {prefix} {key:?}");
+        }
+    }
+    // Summaries tell most of what comes from anywhere, and no node is looked at for it.
+    for root in Root::ALL {
+        front.memory.store(root.index(), Slot::ASK.word());
+    }
+    let anybody = scattered(&mut random, 200);
+    let told = anybody.iter().filter(|(tag, prefix)| !front.may_cover(&source(*tag, prefix.network()))).count();
+    assert!(told > 150, "{told} of 200 needed no node");
 }
 
 #[test]
