@@ -1,7 +1,8 @@
-//! Install, reboot, and see that nobody is served unguarded, from the first packet on.
+//! Install, reboot, and see that nobody is served unguarded, from the first packet on until the package is purged.
 
 use std::{
     process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,9 @@ const BOOTS: u32 = 3;
 const ENOUGH: u64 = 5;
 /// How long something may take on real hardware.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// Whom the rule is for, as `tests/src/bin/vm-wire` has it.
+const ALLOWED: &str = "198.51.100.7";
 
 /// The sockets at both ends of the cable, in the folder of the run.
 const CABLE: [&str; 2] = ["wire.sock", "machine.sock"];
@@ -51,26 +55,43 @@ pub(super) fn run(computer: &Computer<'_>, payload: &Payload) -> Result<String> 
         let wire = Wire::plug(computer, payload)?;
         let mut machine = computer.boot(&format!("boot{boot}"), &drive, &network())?;
         wire.wait(patience, |told| told.allowed("served") >= ENOUGH).with_context(|| format!("boot {boot}"))?;
-        let report = order(&mut machine, "report")?;
-        standing = stands(&report).with_context(|| format!("boot {boot}"))?;
+        standing = stands(&mut machine).with_context(|| format!("boot {boot}"))?;
         if boot == 1 {
             order(&mut machine, "start the registry early")?;
         }
         let booted_in = machine.booted_in.as_secs();
-        machine.shut_down(LIMIT)?;
-        let told = wire.unplug()?;
-        println!("  {release}: boot {boot} in {booted_in} s: {told}; the registry: {}", report["visits"]);
+        let is_last = boot == BOOTS;
+        if is_last {
+            package_comes_and_goes(&mut machine, patience)?;
+        }
+        let visits = order(&mut machine, "tell who came")?;
+        let told = if is_last {
+            let told = wire.unplug()?;
+            let wire = Wire::plug(computer, payload)?;
+            order(&mut machine, "purge the package")?;
+            let open = wire.wait(patience, |told| told.denied("served") >= ENOUGH).context("after the purge")?;
+            println!("  {release}: purged: {open}");
+            machine.shut_down(LIMIT)?;
+            wire.unplug()?;
+            told
+        } else {
+            machine.shut_down(LIMIT)?;
+            wire.unplug()?
+        };
+        println!("  {release}: boot {boot} in {booted_in} s: {told}; the registry: {visits}");
         ensure!(
             told.denied("accepted") == 0 && told.denied("served") == 0,
             "boot {boot}: somebody who is denied got through: {told}"
         );
-        let strange =
-            report["visits"].as_object().context("no visits")?.keys().find(|who| !who.ends_with("198.51.100.7"));
+        let strange = visits.as_object().context("no visits")?.keys().find(|who| !who.ends_with(ALLOWED));
         ensure!(strange.is_none(), "boot {boot}: the registry served {strange:?}");
         asked += told.denied("asked");
     }
     machine::remove(&disk)?;
-    Ok(format!("{BOOTS} boots: of {asked} SYNs of denied sources, from the first on, none was accepted; {standing}"))
+    Ok(format!(
+        "{BOOTS} boots, an upgrade of the package and its removal: of {asked} SYNs of denied sources, from the first on, none was \
+         accepted; purged, it guards nothing; {standing}"
+    ))
 }
 
 fn network() -> Vec<String> {
@@ -88,8 +109,29 @@ fn order(machine: &mut Machine, what: &str) -> Result<Value> {
     Ok(said["did"].take())
 }
 
+/// While everybody goes on asking, the package is installed over itself, and then removed: the allowed one is served after each.
+fn package_comes_and_goes(machine: &mut Machine, patience: Duration) -> Result<()> {
+    for what in ["install the package again", "remove the package"] {
+        order(machine, what)?;
+        let before = visits_of_allowed(machine)?;
+        let until = Instant::now() + patience;
+        while visits_of_allowed(machine)? < before + ENOUGH {
+            ensure!(Instant::now() < until, "{what}: the allowed one is not served any more");
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+    Ok(())
+}
+
+fn visits_of_allowed(machine: &mut Machine) -> Result<u64> {
+    let visits = order(machine, "tell who came")?;
+    let visits = visits.as_object().context("no visits")?;
+    Ok(visits.iter().filter(|(who, _)| who.ends_with(ALLOWED)).filter_map(|(_, count)| count.as_u64()).sum())
+}
+
 /// How the guard stands, with what this kernel lacks.
-fn stands(report: &Value) -> Result<String> {
+fn stands(machine: &mut Machine) -> Result<String> {
+    let report = order(machine, "tell how the guard stands")?;
     let interface = report["interfaces"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "eth0"));
     let interface = interface.with_context(|| format!("no eth0 in {report}"))?;
     ensure!(interface["enforcing"] == true, "eth0 is not guarded: {report}");

@@ -11,8 +11,10 @@ use super::{
 use crate::test_tally::TestTally;
 
 /// What runs on each kernel: the corpus, how near the programs are to the verifier's limit, Linux as the oracle of what is a
-/// connection, and what outlives the agent.
-pub(super) const TESTS: [&str; 4] = ["corpus", "verifier", "bypass", "lifecycle"];
+/// connection, what outlives the agent, and what only a machine of its own can show.
+pub(super) const TESTS: [&str; 5] = ["corpus", "verifier", "bypass", "lifecycle", OWN_MACHINE];
+/// Its tests change the machine, so they run last, and in their order.
+const OWN_MACHINE: &str = "own_machine";
 /// Of `lifecycle`, which takes long in software, only what depends on the kernel.
 const OF_LIFECYCLE: [&str; 3] = ["a_stopped_or_killed_agent", "goes_and_comes_back", "generic"];
 /// How long one of them may take on real hardware.
@@ -30,8 +32,9 @@ pub(super) fn run(computer: &Computer<'_>) -> Result<String> {
         let mut tally = TestTally::default();
         let mut refusals = 0;
         let program = format!("{}/{test}", payload::FOLDER);
+        let mut words = vec!["env", "OWN_MACHINE=1", &*program, "--show-output"];
         // Two at a time: a machine has two processors, and one in software is slow.
-        let mut words = vec![&*program, "--show-output", "--test-threads=2"];
+        words.push(if test == OWN_MACHINE { "--test-threads=1" } else { "--test-threads=2" });
         if test == "lifecycle" {
             words.extend(OF_LIFECYCLE);
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::registry;
 
@@ -25,7 +25,7 @@ pub(crate) fn registry() -> Result<()> {
 
 /// The package, its configuration, one rule, and the drop-in that its documentation has for a registry.
 pub(crate) fn guard() -> Result<()> {
-    program("dpkg", &["--install", "/payload/registry-guard.deb"])?;
+    package()?;
     write("/etc/registry-guard/config.toml", include_str!("install/config.toml"))?;
     systemctl(&["restart", "registry-guard.service"])?;
     program("registry-guard", &["network-rule", "add", "--name", "contoso", "--ip-address", ALLOWED])?;
@@ -38,6 +38,21 @@ pub(crate) fn guard() -> Result<()> {
     Ok(())
 }
 
+/// The package, over whichever version is there.
+pub(crate) fn package() -> Result<()> {
+    program("dpkg", &["--install", "/payload/registry-guard.deb"]).map(drop)
+}
+
+/// Takes the package away.
+pub(crate) fn remove_package() -> Result<()> {
+    program("dpkg", &["--remove", "registry-guard"]).map(drop)
+}
+
+/// The same, and all that it left.
+pub(crate) fn purge_package() -> Result<()> {
+    program("dpkg", &["--purge", "registry-guard"]).map(drop)
+}
+
 /// From the next boot on the registry starts as early as it can, and does not wait for its guard.
 pub(crate) fn early_registry() -> Result<()> {
     systemctl(&["disable", "vm-registry.service"])?;
@@ -47,17 +62,19 @@ pub(crate) fn early_registry() -> Result<()> {
     systemctl(&["enable", "vm-registry.service"])
 }
 
-/// Who came to the registry, and how the guard stands.
-pub(crate) fn report() -> Result<Value> {
-    let mut visits = BTreeMap::<String, u64>::new();
+/// Who came to the registry, and how often.
+pub(crate) fn visits() -> BTreeMap<String, u64> {
+    let mut visits = BTreeMap::new();
     for source in fs::read_to_string(registry::VISITS).unwrap_or_default().lines() {
         *visits.entry(source.to_owned()).or_default() += 1;
     }
+    visits
+}
+
+/// How the guard stands.
+pub(crate) fn status() -> Result<Value> {
     let status = program("registry-guard", &["status"])?;
-    let status: Value = serde_json::from_str(&status).with_context(|| format!("status printed {status}"))?;
-    Ok(json!({
-        "visits": visits, "state": status["state"], "problems": status["problems"], "interfaces": status["interfaces"]
-    }))
+    serde_json::from_str(&status).with_context(|| format!("status printed {status}"))
 }
 
 fn systemctl(words: &[&str]) -> Result<()> {

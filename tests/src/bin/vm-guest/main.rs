@@ -45,7 +45,11 @@ fn serve() -> Result<()> {
                 "install the registry" => install::registry().map(|()| json!("done")),
                 "install the guard" => install::guard().map(|()| json!("done")),
                 "start the registry early" => install::early_registry().map(|()| json!("done")),
-                "report" => install::report(),
+                "install the package again" => install::package().map(|()| json!("done")),
+                "remove the package" => install::remove_package().map(|()| json!("done")),
+                "purge the package" => install::purge_package().map(|()| json!("done")),
+                "tell who came" => Ok(json!(install::visits())),
+                "tell how the guard stands" => install::status(),
                 _ => bail!("the host wants {what}, which means nothing"),
             };
             host.say(&done.map_or_else(|error| json!({"failed": format!("{error:#}")}), |done| json!({"did": done})))?;
