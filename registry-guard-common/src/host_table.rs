@@ -228,12 +228,16 @@ mod tests {
         keys.iter().find_map(|key| map.get(key)).copied().unwrap_or(Endpoint::UNGUARDED)
     }
 
+    /// What the kernel would find in the rows that are written, and in the map behind them.
     fn in_table(table: &HostTable, map: &HashMap<EndpointKey, Endpoint>, address: &Address, port: u16) -> Endpoint {
-        match table.listener(address.family(), port.to_be()) {
-            None => Endpoint::UNGUARDED,
-            Some(listener) if listener.is_in_map(address) => in_map(map, address, port),
-            Some(listener) => listener.endpoint(address),
+        if !table.ports().name(port.to_be()) {
+            return Endpoint::UNGUARDED;
         }
+        let row = u32::from(table.ports().row(port.to_be()));
+        let written = table.rows().find(|(number, _)| *number == row);
+        let (_, listeners) = written.unwrap_or_else(|| panic!("port {port} names row {row}, which is not written"));
+        let listener = listeners.of(address.family());
+        if listener.is_in_map(address) { in_map(map, address, port) } else { listener.endpoint(address) }
     }
 
     fn keys(port: u16) -> Vec<EndpointKey> {
