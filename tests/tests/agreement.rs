@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -15,7 +16,7 @@ use rand::rngs::SmallRng;
 use registry_guard::kernel::{LookedUp, OutcomeCounts, ReasonCounts};
 use registry_guard_common::{NO_COUNTER, Outcome, Reason};
 use tests::guard::Guard;
-use tests::naive::{Fate, Interface, Lookup, Namespace, Policy, Verdict};
+use tests::naive::{Answer, Endpoint, Fate, Interface, Local, Lookup, Namespace, Policy, Registry, UdpAnswer, Verdict};
 use tests::random;
 
 const PACKETS_VARIABLE: &str = "REGISTRY_GUARD_PACKETS";
@@ -198,5 +199,43 @@ fn host_kernel_and_naive_model_agree_on_millions_of_packets_and_lookups() -> Res
         policies * PER_POLICY,
         started.elapsed().as_secs_f32()
     );
+    Ok(())
+}
+
+/// Random lookups hardly ever come back with the same numbers.
+#[test]
+fn what_is_remembered_of_a_connection_is_forgotten_with_the_next_of_the_same_numbers_from_public_traffic() -> Result<()>
+{
+    let open = Registry {
+        default_allow: true,
+        public_network_access: true,
+        bypass: false,
+        udp: UdpAnswer::Deny,
+        private_endpoints: Vec::new(),
+        rules: Vec::new(),
+        service_tags: Vec::new(),
+        answer: Answer::Explanation,
+        local: Local::Judged,
+    };
+    let registry: SocketAddr = "203.0.113.10:443".parse()?;
+    let lookup = Lookup {
+        datagram: false,
+        source: ("198.51.100.7".parse()?, 40_000),
+        destination: (registry.ip(), registry.port()),
+    };
+    let mut comparison = Comparison::new()?;
+    for tag in [5001, 5002, 0] {
+        let namespace = Namespace {
+            number: 1,
+            endpoints: Endpoint::listening(registry, 0),
+            interface: Interface::Network { tag, counted: false },
+            own_addresses: Vec::new(),
+            responder: false,
+        };
+        let policy =
+            Policy { registries: vec![open.clone()], namespaces: vec![namespace.clone()], ..Policy::default() };
+        comparison.guard.set(&policy)?;
+        comparison.lookup(&policy, &namespace, &lookup).with_context(|| format!("tag {tag}"))?;
+    }
     Ok(())
 }
