@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::*;
 
 #[tokio::test]
-async fn a_million_rules_go_in_and_come_out_in_seconds() {
+async fn a_million_rules_go_in_and_come_out() {
     let served = Served::new();
     let mut body = String::from(r#"{"properties":{"networkRuleSet":{"ipRules":["#);
     for n in 0..1_000_000_u32 {
@@ -33,11 +33,9 @@ async fn a_million_rules_go_in_and_come_out_in_seconds() {
     let listed = served.get(&format!("{}/ipRules", contoso())).await;
     let listed_in = started.elapsed();
     assert_eq!(listed.body["value"].as_array().unwrap().len(), 1_000_001);
-    eprintln!(
-        "patch {patched:?}, add one {added:?}, show {shown_in:?} ({} MiB), list with hits {listed_in:?}, client included",
+    println!(
+        "FIGURE: 1000000 rules over the API: PATCH {patched:.1?}, one more {added:.1?}, show {shown_in:.1?} ({} MiB), list with hits \
+         {listed_in:.1?}, client included",
         shown.length >> 20
     );
-    for time in [patched, shown_in, listed_in] {
-        assert!(time.as_secs() < 60, "{time:?}");
-    }
 }

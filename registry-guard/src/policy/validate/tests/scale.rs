@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_million_rules_are_checked_and_applied_in_seconds() {
+fn a_million_rules_are_checked_and_applied() {
     let values: Vec<String> =
         (0..1_000_000_u32).map(|n| std::net::Ipv4Addr::from(0x2000_0000 + n * 97).to_string()).collect();
     let rules = values.iter().map(|value| RuleRequest { value: value.clone(), action: None }).collect();
@@ -22,7 +22,9 @@ fn a_million_rules_are_checked_and_applied_in_seconds() {
     let edits = checked(&policy, &add_ip("203.0.113.9")).unwrap();
     policy.apply(&edits);
     let single_in = single.elapsed();
-    eprintln!("check {checked_in:?}, apply {applied_in:?}, the same again {same_in:?}, one more {single_in:?}");
-    assert!(checked_in.as_secs() < 20, "{checked_in:?}");
-    assert!(single_in.as_millis() < 50, "{single_in:?}");
+    assert_eq!(ip_rules(&policy).len(), 1_000_001);
+    println!(
+        "FIGURE: 1000000 rules in the policy: checked in {checked_in:.1?}, applied in {applied_in:.1?}, the same again {same_in:.1?}, one \
+         more {single_in:.1?}"
+    );
 }
