@@ -230,3 +230,24 @@ fn the_journal_gets_priorities_and_no_second_time() -> Result<()> {
     ensure!(text.contains("<6>registry_guard::agent::daemon: ready revision=0"), "{text}");
     Ok(())
 }
+
+/// Whoever lacks `CAP_PERFMON` meets a stricter verifier.
+#[test]
+fn a_kernel_that_refuses_a_program_is_quoted_and_what_was_in_force_stays() -> Result<()> {
+    let mut network = Network::new()?;
+    let client = network.client("office", &[ALLOWED, DENIED])?;
+    let _listener = Listener::start(network.host(), "[::]:443".parse()?)?;
+    let mut agent = Agent::start(&network, &GuardConfig::of(&network).reset().to_string())?;
+    allow(&agent, ALLOWED)?;
+    agent.stop()?;
+    let started = agent.run_through(&["setpriv", "--bounding-set=-perfmon,-sys_admin"]);
+    ensure!(started.is_err(), "the kernel took a program that compares pointers from whoever may not");
+    let log = agent.log();
+    for words in ["the kernel refuses the program", "Permission denied", "Verifier output: R", "prohibited"] {
+        ensure!(log.contains(words), "`{words}` is not in: {log}");
+    }
+    assert_eq!([outcome(&client, ALLOWED)?, outcome(&client, DENIED)?], [Outcome::Connected, Outcome::Refused]);
+    agent.run()?;
+    assert_eq!([outcome(&client, ALLOWED)?, outcome(&client, DENIED)?], [Outcome::Connected, Outcome::Refused]);
+    Ok(())
+}

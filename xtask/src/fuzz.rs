@@ -26,19 +26,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::run(&setup::Arguments::with_fuzz())?;
     let nightly = Nightly::find()?;
     let target_dir = workspace::target_dir()?.join("fuzz");
+    let cargo_fuzz = |verb: &str| {
+        let mut command = Command::new("cargo");
+        // What is read is Rust without `unsafe`, so a panic tells more than a sanitizer would, and sooner.
+        command
+            .args([&format!("+{}", nightly.name), "fuzz", verb, "--sanitizer", "none", "--target-dir"])
+            .arg(&target_dir)
+            .current_dir(workspace::root());
+        command
+    };
     for target in TARGETS.iter().filter(|target| arguments.target.as_deref().is_none_or(|only| only == **target)) {
+        let built = cargo_fuzz("build").arg(target).status().context("starting cargo fuzz")?;
+        ensure!(built.success(), "{target} cannot be built ({built})");
         let found = target_dir.join("corpus").join(target);
         fs::create_dir_all(&found).with_context(|| format!("creating {}", found.display()))?;
-        // What is read is Rust without `unsafe`, so a panic tells more than a sanitizer would, and sooner.
-        let status = Command::new("cargo")
-            .args([&format!("+{}", nightly.name), "fuzz", "run", "--sanitizer", "none", "--target-dir"])
-            .arg(&target_dir)
+        let status = cargo_fuzz("run")
             .arg(target)
             .arg(&found)
             .arg(workspace::root().join("fuzz/corpus").join(target))
             .args(["--", "-print_final_stats=1", "-rss_limit_mb=4096"])
             .arg(format!("-max_total_time={}", arguments.seconds))
-            .current_dir(workspace::root())
             .status()
             .context("starting cargo fuzz")?;
         ensure!(

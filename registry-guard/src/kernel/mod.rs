@@ -28,9 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use aya::Ebpf;
 use aya::maps::{Array, RingBuf};
 use aya::programs::Xdp;
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use registry_guard_common::{Address, Endpoint, FlowKey, FlowRecord, Interface};
 
 pub(crate) use self::attach::interface_name;
@@ -84,12 +84,11 @@ impl Kernel {
     /// `rule_capacity` is the number of rules for which hit counters are kept.
     pub fn load(pins: Pins, rule_capacity: u32) -> Result<Self, KernelError> {
         pins.drop_maps_of_another_shape(rule_capacity)?;
-        let mut loader = EbpfLoader::new();
-        loader.verifier_log_level(VerifierLogLevel::empty()).map_max_entries("RULE_HITS", rule_capacity);
+        let mut loader = object::loader(rule_capacity);
         for name in pins::MAPS {
             loader.map_pin_path(name, pins.map(name));
         }
-        let mut ebpf = loader.load(object::OBJECT)?;
+        let mut ebpf = object::load(&mut loader)?;
         let program = program(&mut ebpf)?;
         program.load().map_err(KernelError::Verifier)?;
         let program_id = program.info()?.id();

@@ -5,9 +5,9 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+use aya::Ebpf;
 use aya::maps::{MapData, SockMap};
 use aya::programs::SkLookup;
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use registry_guard_common::{Family, HOST, responder_socket};
 use zerocopy::IntoBytes as _;
 
@@ -36,15 +36,12 @@ pub enum Standing {
 impl SocketLayer {
     fn load(pins: &Pins, rule_capacity: u32, number: u8) -> Result<Self, KernelError> {
         let number = u32::from(number);
-        let mut loader = EbpfLoader::new();
-        loader
-            .verifier_log_level(VerifierLogLevel::empty())
-            .map_max_entries("RULE_HITS", rule_capacity)
-            .override_global("NAMESPACE", &number, true);
+        let mut loader = object::loader(rule_capacity);
+        loader.override_global("NAMESPACE", &number, true);
         for name in pins::MAPS {
             loader.map_pin_path(name, pins.map(name));
         }
-        let mut ebpf = loader.load(object::OBJECT)?;
+        let mut ebpf = object::load(&mut loader)?;
         let program = program(&mut ebpf)?;
         program.load().map_err(KernelError::Verifier)?;
         let program_id = program.info()?.id();

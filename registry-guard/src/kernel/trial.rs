@@ -1,7 +1,6 @@
 //! Whether the kernel takes the programs.
 
 use aya::programs::{SkLookup, Xdp};
-use aya::{EbpfLoader, VerifierLogLevel};
 
 use super::{GUARD_SK_LOOKUP, GUARD_XDP, KernelError, object};
 
@@ -14,9 +13,7 @@ const RULES: u32 = 1;
 ///
 /// What the kernel says to a program, or to a map that it needs.
 pub fn try_to_load() -> Result<(), KernelError> {
-    let mut loader = EbpfLoader::new();
-    loader.verifier_log_level(VerifierLogLevel::empty()).map_max_entries("RULE_HITS", RULES);
-    let mut ebpf = loader.load(object::OBJECT)?;
+    let mut ebpf = object::load(&mut object::loader(RULES))?;
     let at_the_nic: &mut Xdp = ebpf.program_mut(GUARD_XDP).ok_or(KernelError::Incomplete(GUARD_XDP))?.try_into()?;
     at_the_nic.load().map_err(KernelError::Verifier)?;
     let at_the_socket: &mut SkLookup =
