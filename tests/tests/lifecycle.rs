@@ -1,6 +1,7 @@
 //! Protection belongs to the kernel: it outlives the agent, and follows interfaces that come and go.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -343,6 +344,28 @@ fn a_renamed_interface_stays_guarded_and_a_new_name_is_noticed() -> Result<()> {
     rename("spare0", "port0")?;
     wait_until_guarded(&agent, "port0")?;
     visitor.expect_guarded("on the interface that took the name")
+}
+
+/// As at boot, where the network comes up while the agent has the kernel look at its programs.
+#[test]
+fn an_interface_that_comes_while_the_agent_starts_is_no_reason_to_stop() -> Result<()> {
+    let network = Network::new()?;
+    let visitor = Visitor::new(&network)?;
+    let _listener = listener(&network)?;
+    let mut agent = Agent::prepare(&network, "agent", &GuardConfig::on(&["port0"]).to_string())?;
+    let log = network.folder().join("agent/log");
+    thread::scope(|scope| {
+        let plugged = scope.spawn(|| {
+            let looked = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"port0\" does not exist yet"));
+            eventually("the agent has looked for port0", || Ok(looked()))?;
+            visitor.plug(&network, "port0")
+        });
+        agent.run()?;
+        plugged.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    allow(&agent, "198.51.100.7")?;
+    wait_until_guarded(&agent, "port0")?;
+    visitor.expect_guarded("by the program on it")
 }
 
 /// Puts the visitor's end at the host into a bridge, which cannot run the program in a driver.

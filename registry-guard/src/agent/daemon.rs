@@ -35,7 +35,7 @@ use crate::compile::{TrustedPrefixes, compile};
 use crate::config::{Config, Readers};
 use crate::kernel::{EventBudget, Events, Kernel, KernelError, LoadedTable, Pins, pinned_links};
 use crate::logging::log_to_standard_error;
-use crate::netlink::Links;
+use crate::netlink::{Link, Links};
 use crate::policy::{Policy, Registry};
 use crate::service::{Inherited, notify};
 
@@ -145,7 +145,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         lasting,
     }));
     agent.follow_interfaces(&present);
-    refuse_to_run_open(&agent).await?;
+    refuse_to_run_open(&agent, &present).await?;
     // What the second layer is told of VXLAN depends on where the first one stands.
     follow_second_layer(&agent).await?;
     follow(&agent, events, links, options.responder_socket);
@@ -307,12 +307,13 @@ fn enforce(tables: Vec<(u32, LoadedTable)>, kernel: &mut Kernel) -> Result<(), K
     Ok(())
 }
 
-/// At the start, an interface that is there and cannot be guarded is a reason to stop. One that is not there may come: at boot,
-/// interfaces come after the agent.
-async fn refuse_to_run_open(agent: &Agent) -> anyhow::Result<()> {
+/// At the start, an interface that was there and cannot be guarded is a reason to stop. One that was not is guarded when it comes: at
+/// boot, interfaces come after the agent or while it starts.
+async fn refuse_to_run_open(agent: &Agent, tried: &[Link]) -> anyhow::Result<()> {
     let asking = agent.clone();
     let interfaces = tokio::task::spawn_blocking(move || asking.interfaces_status()).await??;
-    let required = interfaces.iter().filter(|interface| !interface.hotplug && interface.ifindex.is_some());
+    let was_tried = |index| tried.iter().any(|link| Some(link.index) == index);
+    let required = interfaces.iter().filter(|interface| !interface.hotplug && was_tried(interface.ifindex));
     let unguarded: Vec<String> = required.filter_map(InterfaceStatus::problem).collect();
     anyhow::ensure!(unguarded.is_empty(), "cannot guard every interface: {}", unguarded.join("; "));
     Ok(())
