@@ -306,3 +306,17 @@ fn a_full_disk_refuses_a_change_and_leaves_kernel_and_store_as_they_were() -> Re
     agent.stop()?;
     Ok(())
 }
+
+#[test]
+fn what_a_killed_restore_left_is_gone_after_the_next_start() -> Result<()> {
+    let network = Network::new()?;
+    let mut agent = Agent::prepare(&network, "agent", &GuardConfig::on(&["port0"]).to_string())?;
+    let [left, not_ours] = [".restore-a1B2c3", "restore-notes"].map(|name| agent.state().join(name));
+    for folder in [&left, &not_ours] {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("policy.db"), "half of it")?;
+    }
+    agent.run()?;
+    assert_eq!([left.exists(), not_ours.exists()], [false, true]);
+    Ok(())
+}

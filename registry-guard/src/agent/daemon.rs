@@ -28,7 +28,8 @@ use super::reload::{self, Reload};
 use super::revocation::Revocations;
 use super::second_layer::{self, SecondLayer};
 use super::{
-    Agent, Denials, Inner, InterfaceStatus, Operations, heartbeat, host, service_tags, steering, tidy, unconfirmed,
+    Agent, Denials, Inner, InterfaceStatus, Operations, heartbeat, host, restore, service_tags, steering, tidy,
+    unconfirmed,
 };
 use crate::api::{self, Audience, ControlSocket, Handover};
 use crate::compile::{TrustedPrefixes, compile};
@@ -82,6 +83,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     lasting.hand_over(lasting::PINS, pins.lock())?;
     let written = Arc::default();
     let opened = opened_store::open_or_lose(&options.state, &config, &written)?;
+    restore::remove_abandoned(&options.state);
     let operations = Operations::new(Arc::clone(&written));
     debug!(took = ?begun.elapsed(), "policy read");
     match &opened {

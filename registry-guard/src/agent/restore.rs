@@ -42,6 +42,19 @@ pub struct Restored {
     pub moved: Option<PathBuf>,
 }
 
+/// How the names of folders begin in which copies are opened.
+const OPENED: &str = ".restore-";
+
+/// Removes copies that were open when an agent was killed.
+pub(super) fn remove_abandoned(state: &Path) {
+    let is_one = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(OPENED.as_bytes());
+    for entry in fs::read_dir(state).into_iter().flatten().flatten().filter(is_one) {
+        if let Err(problem) = fs::remove_dir_all(entry.path()) {
+            warn!(path = %entry.path().display(), %problem, "a copy that nobody needs stays");
+        }
+    }
+}
+
 /// A copy that was opened: in a folder of its own, so that it stays as it is.
 struct OpenedCopy {
     /// The store, closed again, as this version writes it.
@@ -108,7 +121,7 @@ impl Agent {
     fn opened(&self, path: &Path) -> Result<OpenedCopy, AgentError> {
         let open = || -> Result<OpenedCopy, String> {
             verify(path).map_err(|problem| problem.to_string())?;
-            let folder = tempfile::Builder::new().prefix(".restore-").tempdir_in(&self.0.state);
+            let folder = tempfile::Builder::new().prefix(OPENED).tempdir_in(&self.0.state);
             let folder = folder.map_err(|error| format!("{}: {error}", self.0.state.display()))?;
             let file = folder.path().join(SqliteStore::FILE);
             let text = |problem: String| problem.replace(&file.display().to_string(), &path.display().to_string());
