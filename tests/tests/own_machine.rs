@@ -136,7 +136,7 @@ fn a_clock_that_jumps_moves_no_deadline_and_no_verdict() -> Result<()> {
 
 /// The last, since no kernel takes it back.
 #[test]
-fn under_lockdown_whoever_is_denied_stays_denied() -> Result<()> {
+fn under_lockdown_an_agent_starts_and_whoever_is_denied_stays_denied() -> Result<()> {
     if !is_own("no kernel takes its lockdown back") {
         return Ok(());
     }
@@ -148,9 +148,8 @@ fn under_lockdown_whoever_is_denied_stays_denied() -> Result<()> {
         visitor.expect_guarded(&format!("under {level}"))?;
         agent.stop()?;
         visitor.expect_guarded(&format!("without an agent, under {level}"))?;
-        let came = agent.run();
-        println!("FIGURE: lockdown, {level}: the agent {}", if came.is_ok() { "starts" } else { "does not start" });
-        visitor.expect_guarded(&format!("after an agent was started under {level}"))?;
+        agent.run().with_context(|| format!("under {level}"))?;
+        visitor.expect_guarded(&format!("by an agent that was started under {level}"))?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ static FAULTS: [Fault; 40] = [
     fault("F35", "a second agent", Here(agent::a_second_one)),
     fault("F36", "pins edited by others", Here(agent::pins_edited)),
     fault("F37", "bridge, bond", Elsewhere("F17 is a bridge; a bond: own_machine, in vm-test")),
-    fault("F38", "another kernel", Elsewhere("vm-test boots one that refuses the program")),
+    fault("F38", "another kernel", Elsewhere("service: a verifier that refuses; vm-test boots too old a kernel")),
     fault("F39", "interface index given to another", Here(interfaces::index_given_to_another)),
     fault("F40", "one layer missing", Here(second_layer::one_layer_missing)),
 ];
